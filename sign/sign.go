@@ -1,0 +1,43 @@
+// Package sign makes bundles: token → certificate → signature → timestamp and
+// log entry → bundle → check. It knows no service, only what services do.
+package sign
+
+import (
+	"context"
+	"crypto"
+
+	"github.com/hallmarksign/hallmark/bundle"
+	"github.com/hallmarksign/hallmark/internal/check"
+	"github.com/hallmarksign/hallmark/oidc"
+)
+
+// An Error says which step of signing failed.
+type Error = check.Error
+
+// A CertificateAuthority certifies a key for the identity of a token. The
+// answer is checked before it is returned: chain, SCT, key, identity, profile
+// (SG-7). It returns the leaf certificate in DER.
+type CertificateAuthority interface {
+	Certify(ctx context.Context, key crypto.Signer, token oidc.Token) (leaf []byte, err error)
+}
+
+// A TimestampAuthority timestamps a signature. The answer is checked before it
+// is returned (SG-8). It returns a TimeStampResp in DER.
+type TimestampAuthority interface {
+	Timestamp(ctx context.Context, signature []byte) ([]byte, error)
+}
+
+// A Record is what is put in a log: a signature over a digest by the key of a
+// certificate.
+type Record struct {
+	Hash        crypto.Hash
+	Digest      []byte // of the artifact, or of the PAE of an envelope
+	Signature   []byte
+	Certificate []byte // leaf, DER
+}
+
+// A Log records a signature. The answer is checked before it is returned
+// (SG-11, R2).
+type Log interface {
+	Append(ctx context.Context, r Record) (bundle.Entry, error)
+}
