@@ -1,14 +1,15 @@
 // Package strictjson reads JSON in the one way that has a single meaning:
 // UTF-8 without BOM, no duplicate names, names in their exact case, nothing
-// after the value (LM-2, BP-2).
+// after the value, bounded nesting (LM-2, BP-2).
+//
+// Unmarshal fills a Go value. Read walks over the text with Members, Items,
+// Text, Binary and Integer instead, which costs less and stops at the first
+// element too many. Every error is a *check.Error of check parse or limit, at
+// most 1 KiB long, whose Field is a path such as "tlogEntries[0].logIndex".
 package strictjson
 
 import (
 	"bytes"
-	"encoding/base64"
-	"errors"
-	"fmt"
-	"strconv"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -16,8 +17,14 @@ import (
 	"github.com/hallmarksign/hallmark/internal/check"
 )
 
-// Unmarshal decodes data into v and refuses unknown members. Its error is a
-// *check.Error of check parse whose Field is the path of the fault.
+// Bounds of every document.
+const (
+	MaxDepth   = 64       // nested objects and arrays
+	MaxMembers = 100000   // members of one object
+	MaxName    = 64 << 10 // bytes of one name, as it is written
+)
+
+// Unmarshal decodes data into v and refuses unknown members.
 func Unmarshal(data []byte, v any) error {
 	return unmarshal(data, v, json.RejectUnknownMembers(true))
 }
@@ -25,76 +32,96 @@ func Unmarshal(data []byte, v any) error {
 // UnmarshalOpen is Unmarshal, but ignores unknown members.
 func UnmarshalOpen(data []byte, v any) error { return unmarshal(data, v) }
 
+// Read decodes the one value in data with f, which must read exactly that value.
+// It returns errors of f as they are if they are of type *check.Error.
+func Read(data []byte, f func(*jsontext.Decoder) error) error {
+	w := walk(f)
+	return unmarshal(data, &w)
+}
+
+// walk lets json.Unmarshal lend its pooled decoder.
+type walk func(*jsontext.Decoder) error
+
+// UnmarshalJSONFrom implements json.UnmarshalerFrom.
+func (w walk) UnmarshalJSONFrom(d *jsontext.Decoder) error { return w(d) }
+
 func unmarshal(data []byte, v any, opts ...json.Options) error {
-	if bytes.HasPrefix(data, []byte("\xef\xbb\xbf")) {
-		return check.Refuse("LM-2", check.Parse, "starts with a byte order mark")
+	if err := scan(data); err != nil {
+		return err
 	}
-	err := json.Unmarshal(data, v, opts...)
-	var refused *check.Error
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &refused):
-		return refused
+	if err := json.Unmarshal(data, v, opts...); err != nil {
+		return translate(err)
 	}
-	return check.Refuse("LM-2", check.Parse, "%v", err)
+	return nil
 }
 
 // Canonical returns data in the canonical form of RFC 8785.
 func Canonical(data []byte) ([]byte, error) {
+	if err := scan(data); err != nil {
+		return nil, err
+	}
 	v := jsontext.Value(bytes.Clone(data))
 	if err := v.Canonicalize(); err != nil {
-		return nil, err
+		return nil, translate(err)
 	}
 	return v, nil
 }
 
-// Bytes is binary data in standard, padded, strict base64 (BP-2).
-type Bytes []byte
+// structural marks the bytes that scan looks at.
+var structural = [256]bool{'"': true, '{': true, '[': true, '}': true, ']': true, ':': true}
 
-// UnmarshalJSONFrom implements json.UnmarshalerFrom. Null leaves b nil.
-func (b *Bytes) UnmarshalJSONFrom(d *jsontext.Decoder) error {
-	t, err := d.ReadToken()
-	if err != nil {
-		return err
+// scan looks for what would cost too much to decode first. It need not notice
+// any other fault.
+func scan(data []byte) error {
+	if bytes.HasPrefix(data, []byte("\xef\xbb\xbf")) {
+		return check.Refuse("LM-2", check.Parse, "starts with a byte order mark, want JSON in UTF-8 without one")
 	}
-	switch t.Kind() {
-	case 'n':
-		*b = nil
-		return nil
-	case '"':
-	default:
-		return fmt.Errorf("is %v, want a base64 string", t.Kind())
+	var members [MaxDepth + 1]int // per open object or array
+	depth, last := 0, 0           // last is the length of the string before
+	for i := 0; i < len(data); i++ {
+		if !structural[data[i]] {
+			continue
+		}
+		switch data[i] {
+		case '"':
+			end := endOfString(data, i+1)
+			last, i = end-i-1, end
+		case '{', '[':
+			depth++
+			if depth > MaxDepth {
+				return check.Refuse("LM-2", check.Limit, "is nested deeper than %d levels at byte %d", MaxDepth, i)
+			}
+			members[depth] = 0
+		case '}', ']':
+			depth = max(depth-1, 0)
+		case ':':
+			members[depth]++
+			if members[depth] > MaxMembers {
+				return check.Refuse("LM-2", check.Limit, "has an object with more than %d members at byte %d", MaxMembers, i)
+			}
+			if last > MaxName {
+				return check.Refuse("LM-2", check.Limit, "has a name of more than %d bytes before byte %d", MaxName, i)
+			}
+		}
 	}
-	s := t.String()
-	out, err := base64.StdEncoding.Strict().DecodeString(s)
-	if err != nil || len(s) != base64.StdEncoding.EncodedLen(len(out)) {
-		return errors.New("is not standard padded base64")
-	}
-	*b = out
 	return nil
 }
 
-// Int64 is an integer in a JSON string, as proto3 JSON writes it (LM-5).
-type Int64 int64
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom. Null leaves i as it is.
-func (i *Int64) UnmarshalJSONFrom(d *jsontext.Decoder) error {
-	t, err := d.ReadToken()
-	if err != nil {
-		return err
+// endOfString returns the index of the quote that ends the string whose text
+// starts at start, or len(data).
+func endOfString(data []byte, start int) int {
+	for i := start; ; i++ {
+		n := bytes.IndexByte(data[i:], '"')
+		if n < 0 {
+			return len(data)
+		}
+		i += n
+		slashes := 0
+		for i-slashes > start && data[i-slashes-1] == '\\' {
+			slashes++
+		}
+		if slashes%2 == 0 {
+			return i
+		}
 	}
-	switch t.Kind() {
-	case 'n':
-		return nil
-	case '"':
-	default:
-		return fmt.Errorf("is %v, want an integer in a string", t.Kind())
-	}
-	n, err := strconv.ParseInt(t.String(), 10, 64)
-	if err != nil || strconv.FormatInt(n, 10) != t.String() {
-		return fmt.Errorf("is %q, want an integer", t.String())
-	}
-	*i = Int64(n)
-	return nil
 }
