@@ -1,6 +1,13 @@
 // Package bundle reads and writes Sigstore bundles. A parsed bundle is a
 // well-formed claim: its shape is right, nothing in it is believed yet. Package
 // verify turns claims into facts.
+//
+//	b, err := bundle.Parse(data)
+//
+// Refused are unknown, duplicate and miscased fields, other encodings than those
+// of canonical proto3 JSON, evidence that the version of the bundle demands but
+// that is absent, and everything beyond the limits below. No certificate or key
+// is decoded here, no signature checked, no evidence counted.
 package bundle
 
 import "github.com/hallmarksign/hallmark/internal/check"
@@ -21,6 +28,12 @@ const (
 	MaxBody       = 1 << 20
 )
 
+// maxAttestationBody bounds the body of a dsse or intoto entry (LM-4).
+const maxAttestationBody = 100 << 10
+
+// maxText bounds identifiers: media types, hints, key ids, kinds.
+const maxText = 4 << 10
+
 // A Version is the version of the bundle format that a claim was read from.
 type Version int
 
@@ -31,16 +44,19 @@ const (
 	V03
 )
 
-// A FormatError says where a bundle is not well formed. Its check is one of
-// parse, version, content and limit.
+// A FormatError says where a bundle is not well formed. Its check is parse,
+// version, content or limit, and for single fields the one of the catalogue that
+// belongs to them: alg and digest (message digest), dsse (envelope), set (empty
+// promise), time (negative integratedTime) or proof (index outside its tree). Its
+// check is fs if the reader failed.
 type FormatError = check.Error
 
 // A Bundle is a claim: somebody says that Message or Envelope was signed with
 // the key in Certificate (or the key that KeyHint names), and brings evidence.
 // Treat it as read-only; it is then safe for concurrent use.
 type Bundle struct {
-	MediaType string  // as read
-	Version   Version // of MediaType
+	MediaType string  // as read; "" if it was not read from a bundle file
+	Version   Version // of MediaType; V01 for older forms
 
 	// Exactly one of Certificate and PublicKey is set.
 	Certificate []byte     // leaf, DER
@@ -91,8 +107,8 @@ type Entry struct {
 
 // An InclusionProof is a Merkle inclusion proof with the checkpoint it leads to.
 type InclusionProof struct {
-	LogIndex, TreeSize int64
-	RootHash           []byte
+	LogIndex, TreeSize int64    // TreeSize is 0 if absent
+	RootHash           []byte   // 32 bytes; nil if absent
 	Hashes             [][]byte // each 32 bytes
 	Checkpoint         string   // signed note; "" if absent
 }
