@@ -3,8 +3,18 @@
 package checkpoint
 
 import (
-	"crypto"
-	"errors"
+	"encoding/base64"
+	"encoding/hex"
+	"strconv"
+	"strings"
+
+	"github.com/hallmarksign/hallmark/internal/check"
+)
+
+// Limits of what is read (WN-5, LM-4).
+const (
+	MaxSize  = 64 << 10 // bytes of a checkpoint
+	MaxLines = 64       // signature lines
 )
 
 // A Checkpoint is a well-formed checkpoint; no signature is believed yet.
@@ -13,24 +23,106 @@ type Checkpoint struct {
 	Size   uint64
 	Root   [32]byte
 	raw    string
+	sigs   []signature
 }
 
 // Parse reads a checkpoint strictly (WN-1..WN-3, WN-5, LM-4). Errors are
 // *check.Error of check checkpoint or limit.
-func Parse(envelope string) (*Checkpoint, error) { return nil, errors.New("not yet") }
-
-// A Key is a log's key under the name it signs with.
-type Key struct {
-	Name   string
-	ID     []byte // 4 bytes; nil: computed by the rules of R2-7
-	Public crypto.PublicKey
+func Parse(envelope string) (*Checkpoint, error) {
+	text, lines, err := split(envelope)
+	if err != nil {
+		return nil, err
+	}
+	c := &Checkpoint{raw: envelope}
+	if err := c.parseText(text); err != nil {
+		return nil, err
+	}
+	for _, line := range lines {
+		s, err := parseSignature(line)
+		if err != nil {
+			return nil, err
+		}
+		c.sigs = append(c.sigs, s)
+	}
+	return c, nil
 }
 
-// Verify checks that the log signed the note (WN-4, WN-6, WN-8, R2-7).
-func (c *Checkpoint) Verify(k Key) error { return errors.New("not yet") }
+// parseText reads origin, size and root hash; further lines are only looked at
+// for being there (C2SP tlog-checkpoint, "Note text").
+func (c *Checkpoint) parseText(text string) error {
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	if len(lines) < 3 {
+		return check.Refuse("WN-2", check.Checkpoint, "text has %d lines, want at least 3", len(lines))
+	}
+	for i, line := range lines {
+		if line == "" {
+			return check.Refuse("WN-2", check.Checkpoint, "line %d of the text is empty", i+1)
+		}
+	}
+	size, err := parseSize(lines[1])
+	if err != nil {
+		return err
+	}
+	root, err := base64.StdEncoding.Strict().DecodeString(lines[2])
+	if err != nil {
+		return check.Refuse("WN-2", check.Checkpoint, "root hash is %q, want standard padded base64", clip(lines[2]))
+	}
+	if len(root) != len(c.Root) {
+		return check.Refuse("WN-2", check.Checkpoint, "root hash has %d bytes, want %d", len(root), len(c.Root))
+	}
+	c.Origin, c.Size = lines[0], size
+	copy(c.Root[:], root)
+	return nil
+}
+
+// parseSize reads a tree size. An empty tree proves nothing, so 0 is refused
+// (LM-5).
+func parseSize(s string) (uint64, error) {
+	n, err := strconv.ParseUint(s, 10, 64)
+	if err != nil || strconv.FormatUint(n, 10) != s {
+		return 0, check.Refuse("WN-2", check.Checkpoint, "tree size is %q, want a decimal number", clip(s))
+	}
+	if n == 0 {
+		return 0, check.Refuse("LM-5", check.Checkpoint, "tree size is 0, want at least 1")
+	}
+	return n, nil
+}
+
+// CheckOrigin checks that the origin is exactly the name of a log, as on Rekor
+// v2 (R2-7).
+func (c *Checkpoint) CheckOrigin(name string) error {
+	if c.Origin != name {
+		return check.Refuse("R2-7", check.Checkpoint, "origin is %q, want %q", clip(c.Origin), name)
+	}
+	return nil
+}
+
+// CheckOriginV1 checks that the origin is the name of a log, " - " and a tree
+// id, as on Rekor v1 (R1-5).
+func (c *Checkpoint) CheckOriginV1(name string) error {
+	host, tree, ok := strings.Cut(c.Origin, " - ")
+	if !ok || host != name {
+		return check.Refuse("R1-5", check.Checkpoint, "origin is %q, want %q with a tree id", clip(c.Origin), name)
+	}
+	if _, err := strconv.ParseUint(tree, 10, 64); err != nil {
+		return check.Refuse("R1-5", check.Checkpoint, "tree id is %q, want a decimal number", clip(tree))
+	}
+	return nil
+}
 
 // Signers returns the name of every signature line with its hexadecimal key id.
-func (c *Checkpoint) Signers() []string { return nil }
+func (c *Checkpoint) Signers() []string {
+	out := make([]string, len(c.sigs))
+	for i, s := range c.sigs {
+		out[i] = s.name + "+" + hex.EncodeToString(s.id[:])
+	}
+	return out
+}
 
-// KeyID computes the 4-byte key id of a log key (R2-7).
-func KeyID(name string, key crypto.PublicKey) ([]byte, error) { return nil, errors.New("not yet") }
+// clip keeps a message readable when the text at fault is long.
+func clip(s string) string {
+	if len(s) > 100 {
+		return s[:100] + "..."
+	}
+	return s
+}

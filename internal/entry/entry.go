@@ -2,8 +2,17 @@
 package entry
 
 import (
+	"bytes"
 	"crypto"
-	"errors"
+
+	"github.com/hallmarksign/hallmark/internal/check"
+	"github.com/hallmarksign/hallmark/internal/strictjson"
+)
+
+// Limits of what is read (LM-4).
+const (
+	MaxHashedRekord = 1 << 20   // bytes of a hashedrekord body
+	MaxAttestation  = 100 << 10 // bytes of a dsse or intoto body
 )
 
 // A Body is what a log entry says was signed, by which key.
@@ -20,7 +29,64 @@ type Body struct {
 // Parse reads the body of an entry of the given kind and version:
 // hashedrekord 0.0.1 and 0.0.2, dsse 0.0.1, intoto 0.0.2 (R2-1, EB-1..EB-7).
 // Errors are *check.Error of check entry, parse or limit.
-func Parse(kind, version string, body []byte) (*Body, error) { return nil, errors.New("not yet") }
+func Parse(kind, version string, body []byte) (*Body, error) {
+	read, limit, err := reader(kind, version)
+	if err != nil {
+		return nil, err
+	}
+	if len(body) > limit {
+		return nil, check.Refuse("LM-4", check.Limit, "%s body has %d bytes, want at most %d", kind, len(body), limit)
+	}
+	var head struct {
+		Kind       string `json:"kind"`
+		APIVersion string `json:"apiVersion"`
+	}
+	if err := decode(body, &head, strictjson.UnmarshalOpen); err != nil {
+		return nil, err
+	}
+	if head.Kind != kind || head.APIVersion != version {
+		return nil, check.Refuse("EB-1", check.Entry, "body is %q %q, want %q %q",
+			head.Kind, head.APIVersion, kind, version)
+	}
+	b := &Body{Kind: kind, Version: version}
+	if err := read(b, body); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
 
-// HashedRekord2 returns the canonical hashedrekord 0.0.2 body (R2-2).
-func HashedRekord2(b *Body) ([]byte, error) { return nil, errors.New("not yet") }
+// reader finds what reads bodies of a kind and version, and how large they may be.
+func reader(kind, version string) (read func(*Body, []byte) error, limit int, err error) {
+	switch kind + " " + version {
+	case "hashedrekord 0.0.1":
+		return readHashedRekord1, MaxHashedRekord, nil
+	case "hashedrekord 0.0.2":
+		return readHashedRekord2, MaxHashedRekord, nil
+	case "dsse 0.0.1":
+		return readDSSE, MaxAttestation, nil
+	case "intoto 0.0.2":
+		return readIntoto, MaxAttestation, nil
+	case "dsse 0.0.2":
+		return nil, 0, check.Refuse("R2-1", check.Entry,
+			"entry is dsse 0.0.2, which left the Rekor v2 specification; attestations are logged as hashedrekord 0.0.2")
+	case "intoto 0.0.1":
+		return nil, 0, check.Refuse("EB-5", check.Entry,
+			"entry is intoto 0.0.1, which does not hold the signature")
+	}
+	return nil, 0, check.Refuse("EB-1", check.Entry, "entry is %q %q, want hashedrekord 0.0.1 or 0.0.2, dsse 0.0.1 or intoto 0.0.2",
+		kind, version)
+}
+
+// decode is one of strictjson's functions, but tells bodies that are not JSON
+// (check parse) from JSON objects of another shape (check entry).
+func decode(body []byte, v any, unmarshal func([]byte, any) error) error {
+	err := unmarshal(body, v)
+	if check.Of(err) != check.Parse {
+		return err
+	}
+	canonical, bad := strictjson.Canonical(body)
+	if bad != nil || !bytes.HasPrefix(canonical, []byte("{")) {
+		return err
+	}
+	return check.Refuse("EB-7", check.Entry, "%v", err)
+}
