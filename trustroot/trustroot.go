@@ -33,8 +33,9 @@ type Authority struct {
 // A Log is a transparency log (Rekor) or a certificate transparency log.
 type Log struct {
 	BaseURL      string
+	Origin       string // name of the log in its checkpoints: BaseURL without scheme and final slash (R2-7)
 	Operator     string
-	ID           []byte // 32 bytes
+	ID           []byte // 32 bytes, computed from the key; a given one is compared (TR-4)
 	CheckpointID []byte // checkpointKeyId as given; nil if absent
 	Key          crypto.PublicKey
 	SPKI         []byte // DER of Key
