@@ -1,5 +1,14 @@
 // Package sign makes bundles: token → certificate → signature → timestamp and
-// log entry → bundle → check. It knows no service, only what services do.
+// log entry → bundle → check. It knows no service, only what services do, and
+// believes none of them: what a service answers is checked by its client, and
+// the finished bundle by [Signer.Check], from its serialised bytes.
+//
+// One login gives one key and one certificate, which serve every artifact of a
+// run until the certificate is about to run out. Hash first, then log in: tokens
+// live for about a minute.
+//
+//	signer := &sign.Signer{Tokens: ..., CA: ..., Logs: ..., Times: ..., Check: ...}
+//	err := signer.Sign(ctx, jobs, func(r sign.Result) error { ... })
 package sign
 
 import (
@@ -34,10 +43,14 @@ type Record struct {
 	Digest      []byte // of the artifact, or of the PAE of an envelope
 	Signature   []byte
 	Certificate []byte // leaf, DER
+
+	// Envelope is what was signed when it is an envelope, else nil. Logs of the
+	// first generation record envelopes as such.
+	Envelope *bundle.Envelope
 }
 
 // A Log records a signature. The answer is checked before it is returned
-// (SG-11, R2).
+// (SG-11, SG-12, R1, R2).
 type Log interface {
 	Append(ctx context.Context, r Record) (bundle.Entry, error)
 }

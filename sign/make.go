@@ -1,0 +1,180 @@
+package sign
+
+import (
+	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/hallmarksign/hallmark/bundle"
+	"github.com/hallmarksign/hallmark/internal/check"
+	"github.com/hallmarksign/hallmark/internal/dsse"
+)
+
+// Sign signs every job and calls done with each result as soon as it is there,
+// one call at a time, in no order. A job that fails stops no other. An error of
+// done counts as a failure of its job. The returned error has the reason of
+// every job that failed, under its name.
+func (s *Session) Sign(ctx context.Context, jobs []Job, done func(Result) error) error {
+	if err := validate(jobs); err != nil {
+		return err
+	}
+	var (
+		mu     sync.Mutex // of done and failed
+		failed = make([]error, len(jobs))
+		queue  = make(chan int)
+		wg     sync.WaitGroup
+	)
+	for range min(s.parallel(), len(jobs)) {
+		wg.Go(func() {
+			for i := range queue {
+				r := s.one(ctx, jobs[i])
+				r.Index, r.Job = i, jobs[i]
+				if r.Err != nil && ctx.Err() != nil {
+					r.Err = stopped(ctx)
+				}
+				mu.Lock()
+				err := done(r)
+				if r.Err != nil {
+					err = r.Err
+				}
+				failed[i] = named(jobs[i], err)
+				mu.Unlock()
+			}
+		})
+	}
+	for i := range jobs {
+		queue <- i
+	}
+	close(queue)
+	wg.Wait()
+	return reasons(ctx, failed)
+}
+
+// reasons joins what failed; that a context ended is said only once.
+func reasons(ctx context.Context, failed []error) error {
+	n := len(failed)
+	if ctx.Err() != nil {
+		failed = slices.DeleteFunc(failed, func(err error) bool { return errors.Is(err, context.Cause(ctx)) })
+	}
+	if len(failed) < n {
+		failed = append(failed, stopped(ctx))
+	}
+	return errors.Join(failed...)
+}
+
+func (s *Session) parallel() int {
+	if s.signer.Parallel > 0 {
+		return s.signer.Parallel
+	}
+	return DefaultParallel
+}
+
+func named(j Job, err error) error {
+	if err == nil || j.Name == "" {
+		return err
+	}
+	return fmt.Errorf("%q: %w", j.Name, err)
+}
+
+// one signs a job, once more with a new certificate when the first ran out while
+// the services were being waited for (SG-7).
+func (s *Session) one(ctx context.Context, job Job) Result {
+	cred, err := s.credential(ctx, nil)
+	if err != nil {
+		return Result{Err: err}
+	}
+	r := s.attempt(ctx, &job, cred)
+	if check.Of(r.Err) != check.CertTime || ctx.Err() != nil {
+		return r
+	}
+	s.signer.progress(StepRetry, &job)
+	if cred, err = s.credential(ctx, cred); err != nil {
+		return Result{Err: errors.Join(r.Err, err)}
+	}
+	return s.attempt(ctx, &job, cred)
+}
+
+// attempt makes one bundle with one certificate.
+func (s *Session) attempt(ctx context.Context, job *Job, cred *credential) Result {
+	if ctx.Err() != nil {
+		return Result{Err: stopped(ctx)}
+	}
+	b, err := s.assemble(ctx, job, cred)
+	if err != nil {
+		return Result{Err: err}
+	}
+	serialised, err := b.Marshal()
+	if err != nil {
+		return Result{Err: check.Refuse("BP-11", check.Internal, "%w", err)}
+	}
+	s.signer.progress(StepCheck, job)
+	if err := s.signer.Check(ctx, serialised, *job, s.who); err != nil {
+		return Result{Err: unverified(err)}
+	}
+	return Result{Serialised: serialised, Bundle: b}
+}
+
+// unverified says that a finished bundle was refused. Services were checked
+// before, so all that is left is the time that passed, or a fault of our own.
+func unverified(err error) error {
+	switch check.Of(err) {
+	case check.CertTime, check.Time:
+		return err
+	}
+	return check.Refuse("SG-13", check.Internal, "new bundle does not verify: %w", err)
+}
+
+// stopped returns the reason a context ended.
+func stopped(ctx context.Context) error {
+	return check.Refuse("", check.Net, "stopped: %w", context.Cause(ctx))
+}
+
+// assemble signs, collects the evidence and puts the bundle together.
+func (s *Session) assemble(ctx context.Context, job *Job, cred *credential) (*bundle.Bundle, error) {
+	s.signer.progress(StepSignature, job)
+	b := &bundle.Bundle{MediaType: bundle.MediaType, Version: bundle.V03, Certificate: cred.leaf}
+	digest := job.Digest
+	if job.Statement != nil {
+		sum := sha256.Sum256(dsse.PAE(dsse.PayloadType, job.Statement)) // R2-4
+		digest = sum[:]
+	}
+	sig, err := cred.key.Sign(rand.Reader, digest, crypto.SHA256)
+	if err != nil {
+		return nil, check.Refuse("SG-3", check.Internal, "%v", err)
+	}
+	if job.Statement != nil {
+		b.Envelope = &bundle.Envelope{PayloadType: dsse.PayloadType, Payload: job.Statement, Signature: sig}
+	} else {
+		b.Message = &bundle.Message{Digest: &bundle.Digest{Algorithm: "SHA2_256", Value: digest}, Signature: sig}
+	}
+	record := Record{Hash: crypto.SHA256, Digest: digest, Signature: sig, Certificate: cred.leaf, Envelope: b.Envelope}
+	return b, s.evidence(ctx, job, b, record)
+}
+
+// evidence adds timestamps and log entries, which do not depend on each other:
+// both are over the signature. The first that fails stops the other.
+func (s *Session) evidence(ctx context.Context, job *Job, b *bundle.Bundle, record Record) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		s.signer.progress(StepTimestamp, job)
+		b.Timestamps, err = ask(ctx, s.signer.Times, func(ctx context.Context, t TimestampAuthority) ([]byte, error) {
+			return t.Timestamp(ctx, record.Signature)
+		})
+		return err
+	})
+	g.Go(func() (err error) {
+		s.signer.progress(StepLog, job)
+		b.Entries, err = ask(ctx, s.signer.Logs, func(ctx context.Context, l Log) (bundle.Entry, error) {
+			return l.Append(ctx, record)
+		})
+		return err
+	})
+	return g.Wait()
+}
