@@ -1,0 +1,15 @@
+package sigtest
+
+// The primes of the RSA key for tests. It protects nothing.
+const (
+	rsaP = "" +
+		"dbba7c1a0e9656c802bdbfdc3179fd5802a827f79bb440d05496b3ab733ce1fb" +
+		"77144c9459167a48dc79f690e416bbad4b1de3f44a90d2b814eae84f9634a6d8" +
+		"60a7c535f1f24302ca514942b12eaa94abc3e7fa8676afe1e028b965aa2d6291" +
+		"6813a76a08f3a7fd3e1db46ca64f181bc739e880231179e5712b1fc16ba81cf5"
+	rsaQ = "" +
+		"d6aed1de7aad916cf2b141203413aca682fb67933349fbbca4abe4484c893244" +
+		"26ca740e9711878842c4f0a3eec9908d29eae045085f3bbbe87119b6ce0df3b5" +
+		"893836b2fbb6d553a0adfb3844d4b5069faff8ed6b230483e8d36bf7f5cb5e98" +
+		"acd5c633710bc8af5dfa005c7ef850c06b00fd650b03bff4c2229bc64231ed8b"
+)
