@@ -1,0 +1,65 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// An env is everything the command takes from the world around it.
+type env struct {
+	args           []string
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	getenv         func(string) string
+	now            func() time.Time
+	terminal       bool // somebody can answer a question on stdin and read it on stderr
+	movement       bool // stderr may show progress
+}
+
+func systemEnv() *env {
+	interactive := term.IsTerminal(int(os.Stderr.Fd()))
+	return &env{
+		args:     os.Args[1:],
+		stdin:    os.Stdin,
+		stdout:   os.Stdout,
+		stderr:   os.Stderr,
+		getenv:   os.Getenv,
+		now:      time.Now,
+		terminal: interactive && term.IsTerminal(int(os.Stdin.Fd())),
+		movement: interactive && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
+	}
+}
+
+// ci reports whether this is a pipeline, where nobody can be asked anything.
+func (e *env) ci() bool {
+	for _, name := range []string{"CI", "GITHUB_ACTIONS", "GITLAB_CI", "BUILDKITE", "CIRCLECI"} {
+		if v := e.getenv(name); v != "" && v != "false" && v != "0" {
+			return true
+		}
+	}
+	return false
+}
+
+var errNoConfigDir = errors.New("there is no folder for configuration")
+
+// configDir returns the folder of what the user decided, "" if there is none.
+func (e *env) configDir() string { return e.dir("HALLMARK_CONFIG_DIR", os.UserConfigDir) }
+
+// cacheDir returns the folder of what can be fetched again, "" if there is none.
+func (e *env) cacheDir() string { return e.dir("HALLMARK_CACHE_DIR", os.UserCacheDir) }
+
+func (e *env) dir(variable string, standard func() (string, error)) string {
+	if d := e.getenv(variable); d != "" {
+		return d
+	}
+	d, err := standard()
+	if err != nil || !filepath.IsAbs(d) {
+		return ""
+	}
+	return filepath.Join(d, "hallmark")
+}

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/hallmarksign/hallmark/internal/check"
+	"github.com/hallmarksign/hallmark/verify"
+)
+
+// schema is the version of the JSON output.
+const schema = 1
+
+// A verdict is what became of one artifact. Text and JSON render the same one.
+type verdict struct {
+	artifact string // as named on the command line
+	bundle   string // path of the bundle; may be empty
+	result   *verify.Result
+	err      error
+	publish  string // command for the users of a signed artifact; may be empty
+}
+
+func (v verdict) writeText(w io.Writer, explain bool) error {
+	var b strings.Builder
+	if v.err != nil {
+		fmt.Fprintf(&b, "NO  %s\n", printable(v.artifact, 1024))
+	} else {
+		fmt.Fprintf(&b, "ok  %s  %s  signed by %s", printable(v.artifact, 1024), v.result.Artifact, signerText(v.result.Signer))
+		for _, t := range v.result.Times[:min(1, len(v.result.Times))] {
+			fmt.Fprintf(&b, " at %s (%s %s)", t.Time.UTC().Format(time.RFC3339), timeSource(t.Source), printable(t.Name, 256))
+		}
+		for _, l := range v.result.Logs {
+			fmt.Fprintf(&b, ", logged %s #%d", printable(l.Name, 256), l.Index)
+		}
+		b.WriteByte('\n')
+		for _, line := range v.result.Weakened {
+			fmt.Fprintf(&b, "    weakened: %s\n", printable(line, 1024))
+		}
+		for _, line := range v.result.Warnings {
+			fmt.Fprintf(&b, "    warning: %s\n", printable(line, 1024))
+		}
+	}
+	if explain && v.result != nil {
+		for _, s := range v.result.Steps {
+			fmt.Fprintf(&b, "    %-12s %s\n", s.Check, printable(s.Saw, 1024))
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func timeSource(source string) string {
+	if source == "tsa" {
+		return "timestamp by"
+	}
+	return "log"
+}
+
+func signerText(s verify.Signed) string {
+	if s.Subject == "" {
+		return "key sha256:" + s.KeyID
+	}
+	return printable(s.Subject, 1024) + " (" + printable(issuerName(s.Issuer), 1024) + ")"
+}
+
+// The JSON form of a verdict.
+type (
+	verdictJSON struct {
+		Schema      int           `json:"schema"`
+		Artifact    string        `json:"artifact"`
+		Bundle      string        `json:"bundle,omitempty"`
+		OK          bool          `json:"ok"`
+		Check       check.Check   `json:"check,omitempty"`
+		Rule        string        `json:"rule,omitempty"`
+		Error       string        `json:"error,omitempty"`
+		Next        string        `json:"next,omitempty"`
+		Digest      string        `json:"digest,omitempty"`
+		Signer      *signerJSON   `json:"signer,omitempty"`
+		Times       []timeJSON    `json:"times,omitempty"`
+		Logs        []logJSON     `json:"logs,omitempty"`
+		SCTs        []sctJSON     `json:"scts,omitempty"`
+		Predicate   string        `json:"predicate_type,omitempty"`
+		Steps       []verify.Step `json:"steps,omitempty"`
+		Weakened    []string      `json:"weakened"`
+		Warnings    []string      `json:"warnings"`
+		TrustedRoot string        `json:"trusted_root,omitempty"`
+		Verify      string        `json:"verify,omitempty"`
+	}
+	signerJSON struct {
+		Subject   string            `json:"subject,omitempty"`
+		Kind      string            `json:"kind,omitempty"`
+		Issuer    string            `json:"issuer,omitempty"`
+		Claims    map[string]string `json:"claims,omitempty"`
+		Key       string            `json:"key"`
+		Algorithm string            `json:"algorithm"`
+		NotBefore *time.Time        `json:"not_before,omitempty"`
+		NotAfter  *time.Time        `json:"not_after,omitempty"`
+	}
+	timeJSON struct {
+		Time     time.Time `json:"time"`
+		Source   string    `json:"source"`
+		Name     string    `json:"name"`
+		Accuracy string    `json:"accuracy,omitempty"`
+	}
+	logJSON struct {
+		Name     string   `json:"name"`
+		ID       string   `json:"id"`
+		Index    int64    `json:"index"`
+		Kind     string   `json:"kind"`
+		TreeSize int64    `json:"tree_size,omitempty"`
+		Evidence []string `json:"evidence"`
+	}
+	sctJSON struct {
+		Log  string    `json:"log"`
+		Time time.Time `json:"time"`
+	}
+)
+
+func (v verdict) writeJSON(w io.Writer, explain bool) error {
+	out := verdictJSON{Schema: schema, Artifact: v.artifact, Bundle: v.bundle, OK: v.err == nil, Verify: v.publish,
+		Weakened: []string{}, Warnings: []string{}}
+	if v.err != nil {
+		out.Check, out.Error = check.Of(v.err), printable(v.err.Error(), 1024)
+		var refused *check.Error
+		if errors.As(v.err, &refused) {
+			out.Rule, out.Next = refused.Rule, refused.Next
+		}
+	}
+	if r := v.result; r != nil && v.err == nil {
+		out.fill(r, explain)
+	}
+	return writeJSON(w, out)
+}
+
+// writeJSON writes v on one line.
+func writeJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+func (out *verdictJSON) fill(r *verify.Result, explain bool) {
+	out.Digest = r.Artifact.String()
+	out.TrustedRoot = "sha256:" + hex.EncodeToString(r.Root[:])
+	out.Weakened = append(out.Weakened, r.Weakened...)
+	out.Warnings = append(out.Warnings, r.Warnings...)
+	s := r.Signer
+	out.Signer = &signerJSON{Subject: s.Subject, Kind: s.SubjectKind, Issuer: s.Issuer, Claims: s.Claims,
+		Key: "sha256:" + s.KeyID, Algorithm: s.Algorithm}
+	if s.Certificate != nil {
+		out.Signer.NotBefore, out.Signer.NotAfter = &s.NotBefore, &s.NotAfter
+	}
+	for _, t := range r.Times {
+		j := timeJSON{Time: t.Time.UTC(), Source: t.Source, Name: t.Name}
+		if t.Accuracy > 0 {
+			j.Accuracy = t.Accuracy.String()
+		}
+		out.Times = append(out.Times, j)
+	}
+	for _, l := range r.Logs {
+		out.Logs = append(out.Logs, logJSON{Name: l.Name, ID: l.LogID, Index: l.Index, Kind: l.Kind, TreeSize: l.TreeSize, Evidence: l.Evidence})
+	}
+	for _, t := range r.SCTs {
+		out.SCTs = append(out.SCTs, sctJSON{Log: t.Log, Time: t.Time.UTC()})
+	}
+	if r.Statement != nil {
+		out.Predicate = r.Statement.PredicateType
+	}
+	if explain {
+		out.Steps = r.Steps
+	}
+}

@@ -1,0 +1,193 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hallmarksign/hallmark/internal/check"
+	"github.com/hallmarksign/hallmark/verify"
+)
+
+// An outcome is the exit status a command came to. Its zero value is a failure,
+// so that a forgotten outcome is never success.
+type outcome struct{ success bool }
+
+// proved is the outcome of a command that verified or signed something. It is
+// the only way to success for those: every result must be there and be one
+// that a Verifier made (ER-1, ER-2).
+func proved(results []*verify.Result) outcome {
+	for _, r := range results {
+		if !r.Verified() {
+			return outcome{}
+		}
+	}
+	return outcome{success: len(results) > 0}
+}
+
+// informed is the outcome of a command that only prints what it knows.
+func informed() outcome { return outcome{success: true} }
+
+// run executes one command line and returns its exit status.
+func run(ctx context.Context, e *env) (status int) {
+	defer func() {
+		if r := recover(); r != nil {
+			fmt.Fprintf(e.stderr, "hallmark: internal: %s\n  next: this is a bug; please report it with the command you ran\n", firstFrame())
+			status = check.ExitInternal
+		}
+	}()
+	stdout := &stickyWriter{w: e.stdout}
+	e.stdout = stdout
+	var done outcome
+	root := newRoot(e, &done)
+	root.SetArgs(e.args)
+	err := root.ExecuteContext(ctx)
+	if err == nil && stdout.err != nil {
+		err = &check.Error{Check: check.FS, Field: "standard output", Err: stdout.err}
+	}
+	switch {
+	case ctx.Err() != nil && err != nil:
+		fmt.Fprintln(e.stderr, "hallmark: interrupted")
+		return check.ExitInterrupted
+	case err != nil:
+		report(e.stderr, err)
+		return exitStatus(err)
+	case !done.success:
+		return check.ExitInternal
+	}
+	return check.ExitOK
+}
+
+// firstFrame names where a panic came from, without its value: a value could
+// hold a secret (M4).
+func firstFrame() string {
+	for line := range strings.SplitSeq(string(debug.Stack()), "\n") {
+		if strings.Contains(line, "hallmark") && strings.HasSuffix(line, ")") && !strings.Contains(line, "firstFrame") && !strings.Contains(line, "main.run") {
+			return "a check of the program itself failed in " + line[:strings.LastIndex(line, "(")]
+		}
+	}
+	return "a check of the program itself failed"
+}
+
+// newRoot returns the whole command tree.
+func newRoot(e *env, done *outcome) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "hallmark",
+		Short: "Sign software with who you are, and verify who signed",
+		Long: `hallmark signs software with a person's or a pipeline's identity instead of a
+key they must keep, and verifies what others signed.`,
+		Example: `  hallmark sign app.tar.gz
+  hallmark verify app.tar.gz --from google:alice@example.com`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usage("there is no command %q", args[0]).WithNext(`run "hallmark help" for the list`)
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_ = cmd.Help()
+			return usage("no command given")
+		},
+	}
+	root.SetIn(e.stdin)
+	root.SetOut(e.stdout)
+	root.SetErr(e.stderr)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usage("%v", err).WithNext(fmt.Sprintf("run %q for the flags", cmd.CommandPath()+" --help"))
+	})
+	root.AddCommand(
+		newSign(e, done),
+		newVerify(e, done),
+		newTrust(e, done),
+		newVersion(e, done),
+	)
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	markInformed(root, done)
+	return root
+}
+
+// markInformed lets the commands of the CLI library succeed: help and shell
+// completion only print.
+func markInformed(cmd *cobra.Command, done *outcome) {
+	help := cmd.HelpFunc()
+	cmd.SetHelpFunc(func(c *cobra.Command, args []string) {
+		help(c, args)
+		*done = informed()
+	})
+	for _, c := range cmd.Commands() {
+		if c.Name() == "completion" {
+			c.PersistentPostRun = func(*cobra.Command, []string) { *done = informed() }
+		}
+	}
+}
+
+func usage(format string, args ...any) *check.Error {
+	return check.Refuse("", check.Usage, format, args...)
+}
+
+// failures are the errors of several artifacts in one run.
+type failures []error
+
+func (f failures) Error() string {
+	var lines []string
+	for _, err := range f {
+		lines = append(lines, err.Error())
+	}
+	return strings.Join(lines, "; ")
+}
+
+// exitStatus returns the status of an error, and of several failures the most
+// telling one: a definite no before anything undecided.
+func exitStatus(err error) int {
+	several, ok := err.(failures)
+	if !ok {
+		return check.Of(err).Exit()
+	}
+	for _, status := range []int{check.ExitInternal, check.ExitNo, check.ExitUsage, check.ExitUndecided, check.ExitNotFound} {
+		for _, err := range several {
+			if exitStatus(err) == status {
+				return status
+			}
+		}
+	}
+	return check.ExitInternal
+}
+
+// report prints each error as one cause and one next step.
+func report(w io.Writer, err error) {
+	if several, ok := err.(failures); ok {
+		for _, err := range several {
+			report(w, err)
+		}
+		return
+	}
+	fmt.Fprintf(w, "hallmark: %s\n", printable(err.Error(), 1024))
+	var refused *check.Error
+	if errors.As(err, &refused) && refused.Next != "" {
+		fmt.Fprintf(w, "  next: %s\n", printable(refused.Next, 1024))
+	}
+}
+
+// A stickyWriter remembers the first failure, so that a full disk or a closed
+// pipe behind standard output is never success (ER-5).
+type stickyWriter struct {
+	w   io.Writer
+	err error
+}
+
+func (s *stickyWriter) Write(p []byte) (int, error) {
+	if s.err != nil {
+		return 0, s.err
+	}
+	n, err := s.w.Write(p)
+	s.err = err
+	return n, err
+}

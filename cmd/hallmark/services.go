@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/hallmarksign/hallmark/internal/fetch"
+	"github.com/hallmarksign/hallmark/oidc"
+	"github.com/hallmarksign/hallmark/sign"
+	"github.com/hallmarksign/hallmark/sign/fulcio"
+	"github.com/hallmarksign/hallmark/sign/tsa"
+	"github.com/hallmarksign/hallmark/tlog"
+	"github.com/hallmarksign/hallmark/trustroot"
+	"github.com/hallmarksign/hallmark/trustroot/tuf"
+	"github.com/hallmarksign/hallmark/verify"
+)
+
+// audience of identity tokens that certificate authorities accept.
+const audience = "sigstore"
+
+var errNoToken = errors.New("this is a pipeline and it has no identity token")
+
+// services are what one signing uses, and the verifier that checks them all.
+type services struct {
+	root     *trustroot.Root
+	chosen   *trustroot.Services
+	verifier *verify.Verifier
+}
+
+// services loads the trusted root and chooses services, before anything slow.
+func (o *signOptions) services(ctx context.Context, e *env) (*services, error) {
+	if o.trust.offline {
+		return nil, usage("--offline: signing needs the services of an instance")
+	}
+	if (o.trust.trustedRoot == "") != (o.config == "") {
+		return nil, usage("--trusted-root and --signing-config go together")
+	}
+	root, client, err := o.trust.root(ctx, e, &o.output)
+	if err != nil {
+		return nil, err
+	}
+	config, err := o.signingConfig(ctx, client)
+	if err != nil {
+		return nil, err
+	}
+	chosen, err := config.AllowLoopback().Select(e.now())
+	if err != nil {
+		return nil, err
+	}
+	verifier, err := verify.New(root, verify.PublicGood)
+	if err != nil {
+		return nil, err
+	}
+	return &services{root: root, chosen: chosen, verifier: verifier}, nil
+}
+
+// signingConfig reads the file that was given with the trusted root, or asks the
+// client of the instance.
+func (o *signOptions) signingConfig(ctx context.Context, client *tuf.Client) (*trustroot.SigningConfig, error) {
+	if client != nil {
+		return client.Services(ctx)
+	}
+	data, err := readBounded(o.config, trustroot.MaxSize)
+	if err != nil {
+		return nil, err
+	}
+	return trustroot.ParseSigningConfig(data)
+}
+
+// signer returns a signer that uses the chosen services. A log that the trusted
+// root does not know is refused here, before a login (K12).
+func (s *services) signer(e *env, tokens oidc.Provider) (*sign.Signer, error) {
+	signer := &sign.Signer{Tokens: tokens, Audience: audience, Now: e.now}
+	doer, err := connect(s.chosen.CA.URL, 30*time.Second)
+	if err != nil {
+		return nil, err
+	}
+	signer.CA, err = fulcio.New(fulcio.Config{Doer: doer, Verify: s.verifier.Certificate, Now: e.now})
+	if err != nil {
+		return nil, err
+	}
+	signer.Logs, err = quorum(s.chosen.Logs, func(c trustroot.Service) (sign.Log, error) {
+		doer, err := connect(c.URL, tlog.Timeout)
+		if err != nil {
+			return nil, err
+		}
+		return tlog.New(c.Version, c.URL, s.root, e.now(), doer)
+	})
+	if err != nil {
+		return nil, err
+	}
+	signer.Times, err = quorum(s.chosen.TSAs, func(c trustroot.Service) (sign.TimestampAuthority, error) {
+		doer, err := connect(c.URL, 30*time.Second)
+		if err != nil {
+			return nil, err
+		}
+		return tsa.New(tsa.Config{Doer: doer, Authorities: s.root.TSAs, Now: e.now})
+	})
+	return signer, err
+}
+
+func connect(base string, timeout time.Duration) (*fetch.Client, error) {
+	return fetch.New(base, fetch.Config{UserAgent: userAgent(), Timeout: timeout, Retries: 3})
+}
+
+// quorum connects every candidate of a selection.
+func quorum[T any](s trustroot.Selection, open func(trustroot.Service) (T, error)) (sign.Quorum[T], error) {
+	q := sign.Quorum[T]{Need: s.Need}
+	for _, c := range s.Candidates {
+		service, err := open(c)
+		if err != nil {
+			return q, err
+		}
+		q.Candidates = append(q.Candidates, service)
+	}
+	return q, nil
+}
+
+// describe names the services that will be asked.
+func (s *services) describe() []string {
+	lines := []string{"certificate from " + host(s.chosen.CA.URL)}
+	for _, t := range s.chosen.TSAs.Candidates[:s.chosen.TSAs.Need] {
+		lines = append(lines, "timestamp from "+host(t.URL))
+	}
+	for _, l := range s.chosen.Logs.Candidates[:s.chosen.Logs.Need] {
+		lines = append(lines, fmt.Sprintf("entry in the public log %s", host(l.URL)))
+	}
+	return lines
+}
+
+func host(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return printable(raw, 256)
+	}
+	return printable(u.Host, 256)
+}

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hallmarksign/hallmark/internal/atomicfile"
+	"github.com/hallmarksign/hallmark/internal/check"
+	"github.com/hallmarksign/hallmark/sign"
+	"github.com/hallmarksign/hallmark/verify"
+)
+
+type signOptions struct {
+	bundle string
+	force  bool
+	yes    bool
+	dryRun bool
+	login  loginFlags
+	trust  trustFlags
+	config string
+	output outputFlags
+}
+
+func newSign(e *env, done *outcome) *cobra.Command {
+	var o signOptions
+	cmd := &cobra.Command{
+		Use:   "sign FILE... | -",
+		Short: "Sign files with your identity; writes FILE.sigstore.json",
+		Long: `Hash each file, log in once, and sign all of them with one certificate that
+lives ten minutes. Each signature is timestamped, logged and verified before
+FILE.sigstore.json appears. Your identity and the digests become public and stay
+public; you are asked first.`,
+		Example: `  hallmark sign app.tar.gz
+  hallmark sign dist/*
+  hallmark sign --identity-token token.jwt --yes app.tar.gz
+  tar c src | hallmark sign - --bundle src.tar.sigstore.json`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			out, err := runSign(cmd.Context(), e, &o, args)
+			*done = out
+			return err
+		},
+	}
+	f := cmd.Flags()
+	f.StringVarP(&o.bundle, "bundle", "b", "", "write the bundle to this `FILE`")
+	f.BoolVar(&o.force, "force", false, "replace a bundle that exists")
+	f.BoolVarP(&o.yes, "yes", "y", false, "agree that identity and digests become public")
+	f.BoolVar(&o.dryRun, "dry-run", false, "show what would become public, and stop")
+	f.StringVar(&o.config, "signing-config", "", "use the services of this signing configuration `FILE`")
+	o.login.register(f)
+	o.trust.register(f)
+	o.output.register(f)
+	return cmd
+}
+
+// A target is one thing to sign and where its bundle goes.
+type target struct {
+	arg      string // as given
+	output   string
+	artifact verify.Artifact
+	result   *verify.Result
+}
+
+func runSign(ctx context.Context, e *env, o *signOptions, args []string) (outcome, error) {
+	targets, err := o.targets(args)
+	if err != nil {
+		return outcome{}, err
+	}
+	tokens, err := o.login.given(e)
+	if err != nil {
+		return outcome{}, err
+	}
+	services, err := o.services(ctx, e)
+	if err != nil {
+		return outcome{}, err
+	}
+	progress := newProgress(e, o.output.quiet || o.output.json)
+	for _, t := range targets {
+		if t.artifact, err = hashTarget(ctx, e, t.arg, progress); err != nil {
+			return outcome{}, err
+		}
+	}
+	run := &signRun{e: e, o: o, services: services, targets: targets, progress: progress}
+	if o.dryRun {
+		return informed(), run.describe(ctx, tokens)
+	}
+	return run.sign(ctx, tokens)
+}
+
+func hashTarget(ctx context.Context, e *env, arg string, p *progress) (verify.Artifact, error) {
+	if arg == "-" {
+		return hashReader(ctx, e.stdin, "standard input", crypto.SHA256)
+	}
+	return hashFile(ctx, arg, p, crypto.SHA256)
+}
+
+// targets checks the arguments and that no bundle is in the way, before any
+// work is done.
+func (o *signOptions) targets(args []string) ([]*target, error) {
+	if len(args) == 0 {
+		return nil, usage("no file to sign").WithNext("hallmark sign FILE")
+	}
+	if o.bundle != "" && len(args) > 1 {
+		return nil, usage("--bundle goes with one file, got %d", len(args)).WithNext("without --bundle each file gets its own FILE.sigstore.json")
+	}
+	if err := o.output.check(); err != nil {
+		return nil, err
+	}
+	seen := map[string]bool{}
+	var targets []*target
+	for _, arg := range args {
+		t := &target{arg: arg, output: o.bundle}
+		switch {
+		case arg == "-" && o.bundle == "":
+			return nil, usage(`"-" needs --bundle FILE`)
+		case arg == "-" && o.login.tokenFile == "-":
+			return nil, usage("standard input can't be both the artifact and the token")
+		case t.output == "":
+			t.output = arg + ".sigstore.json"
+		}
+		if seen[filepath.Clean(t.output)] {
+			return nil, usage("%q is given twice", arg)
+		}
+		seen[filepath.Clean(t.output)] = true
+		if err := o.free(t); err != nil {
+			return nil, err
+		}
+		targets = append(targets, t)
+	}
+	return targets, nil
+}
+
+// free refuses an output that exists, or that is the input (N2, N3).
+func (o *signOptions) free(t *target) error {
+	out, err := os.Stat(t.output)
+	if err != nil {
+		return nil // what else can be wrong is found when the file is written
+	}
+	if in, err := os.Stat(t.arg); err == nil && os.SameFile(in, out) {
+		return usage("--bundle %q is the file to sign", t.output)
+	}
+	if !o.force {
+		return &check.Error{Check: check.FS, Field: printable(t.output, 256), Err: errors.New("exists already"),
+			Next: "use --force to replace it, or --bundle for another name"}
+	}
+	return nil
+}
+
+// write puts a finished bundle in its place.
+func (o *signOptions) write(t *target, serialised []byte) error {
+	return atomicfile.Write(t.output, append(serialised, '\n'), 0o644, atomicfile.Options{Overwrite: o.force})
+}
+
+// jobs returns what the signer is to do, in the order of the targets.
+func jobs(targets []*target) []sign.Job {
+	var list []sign.Job
+	for _, t := range targets {
+		list = append(list, sign.Job{Name: t.arg, Digest: t.artifact.Sum(crypto.SHA256)})
+	}
+	return list
+}

@@ -1,0 +1,235 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/hallmarksign/hallmark/bundle"
+	"github.com/hallmarksign/hallmark/oidc"
+	"github.com/hallmarksign/hallmark/sign"
+	"github.com/hallmarksign/hallmark/verify"
+)
+
+// A signRun is the work of one sign command.
+type signRun struct {
+	e        *env
+	o        *signOptions
+	services *services
+	targets  []*target
+	progress *progress
+}
+
+// sign logs in, signs every target and writes each bundle as soon as it is there.
+func (r *signRun) sign(ctx context.Context, tokens oidc.Provider) (outcome, error) {
+	provider, err := r.o.login.provider(r.e, tokens, r.services.chosen.OIDC.URL, &r.o.output)
+	if err != nil {
+		return outcome{}, err
+	}
+	signer, err := r.services.signer(r.e, provider)
+	if err != nil {
+		return outcome{}, err
+	}
+	signer.Consent = r.consent
+	signer.Check = r.check
+	session, err := signer.Login(ctx)
+	if err != nil {
+		return outcome{}, err
+	}
+	defer session.Close()
+	step, stop := r.progress.wait("waiting for the log", len(r.targets))
+	err = session.Sign(ctx, jobs(r.targets), func(res sign.Result) error {
+		step()
+		if res.Err != nil {
+			return nil // reported by Sign
+		}
+		t := r.targets[res.Index]
+		if err := r.o.write(t, res.Serialised); err != nil {
+			t.result = nil
+			return err
+		}
+		return nil
+	})
+	stop()
+	var results []*verify.Result
+	for _, t := range r.targets {
+		results = append(results, t.result)
+		if t.result != nil {
+			if err := r.print(t); err != nil {
+				return outcome{}, err
+			}
+		}
+	}
+	if err != nil {
+		return outcome{}, several(err)
+	}
+	return proved(results), nil
+}
+
+// several splits joined reasons into failures.
+func several(err error) error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return failures(joined.Unwrap())
+	}
+	return err
+}
+
+// check verifies a finished bundle from its bytes as any verifier would, with
+// the identity of the login as policy (SG-13).
+func (r *signRun) check(_ context.Context, serialised []byte, job sign.Job, who oidc.Token) error {
+	b, err := bundle.Parse(serialised)
+	if err != nil {
+		return err
+	}
+	for _, t := range r.targets {
+		if t.arg != job.Name {
+			continue
+		}
+		t.result, err = r.services.verifier.Verify(b, t.artifact, verify.AnyOf(identityOf(who)), r.e.now())
+		return err
+	}
+	return usage("%q is not a target", job.Name)
+}
+
+// identityOf returns the identity that a certificate for a token must have.
+func identityOf(who oidc.Token) verify.Identity {
+	id := verify.Identity{Issuer: verify.Exactly(who.CertificateIssuer()), Subject: verify.Exactly(who.Subject)}
+	if san, known := who.ExpectedSAN(); known {
+		id.Subject = verify.Exactly(san)
+	}
+	return id
+}
+
+// describe prints what would become public (--dry-run).
+func (r *signRun) describe(ctx context.Context, tokens oidc.Provider) error {
+	who := "the identity of your login"
+	if tokens != nil {
+		token, err := tokens.Token(ctx, audience)
+		if err != nil {
+			return err
+		}
+		who = subjectOf(token)
+	}
+	if r.o.output.json {
+		return r.describeJSON(who)
+	}
+	fmt.Fprintf(r.e.stdout, "would publish, for ever, in the name of %s:\n", printable(who, 1024))
+	for _, t := range r.targets {
+		fmt.Fprintf(r.e.stdout, "  %s  sha256:%x  to %s\n", printable(t.arg, 1024), t.artifact.Sum(crypto.SHA256), printable(t.output, 1024))
+	}
+	for _, line := range r.services.describe() {
+		fmt.Fprintf(r.e.stdout, "  %s\n", line)
+	}
+	fmt.Fprintln(r.e.stdout, "nothing was sent")
+	return nil
+}
+
+func (r *signRun) describeJSON(who string) error {
+	for _, t := range r.targets {
+		err := writeJSON(r.e.stdout, map[string]any{"schema": schema, "dry_run": true, "artifact": t.arg, "bundle": t.output,
+			"digest": fmt.Sprintf("sha256:%x", t.artifact.Sum(crypto.SHA256)), "identity": who, "services": r.services.describe()})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// consent shows what becomes public and asks once. Pipelines are never asked:
+// they have a token because somebody gave them one.
+func (r *signRun) consent(ctx context.Context, who oidc.Token) error {
+	if r.o.yes {
+		return nil
+	}
+	w := r.e.stderr
+	fmt.Fprintf(w, "This becomes public and stays public:\n  identity  %s\n", printable(subjectOf(who), 1024))
+	for _, t := range r.targets {
+		fmt.Fprintf(w, "  digest    sha256:%x  (%s)\n", t.artifact.Sum(crypto.SHA256), printable(t.arg, 1024))
+	}
+	for _, line := range r.services.describe() {
+		fmt.Fprintf(w, "  service   %s\n", line)
+	}
+	if r.e.ci() {
+		return nil
+	}
+	if !r.e.terminal {
+		return usage("nobody is there to agree that this becomes public").WithNext("add --yes if you agree")
+	}
+	fmt.Fprint(w, "Publish this? [y/N] ")
+	answer, err := ask(ctx, r.e.stdin)
+	if err != nil {
+		return err
+	}
+	if answer != "y" && answer != "yes" {
+		return usage("not agreed; nothing was published")
+	}
+	return nil
+}
+
+// ask reads one line and ends with its context.
+func ask(ctx context.Context, in io.Reader) (string, error) {
+	lines := make(chan string, 1)
+	go func() {
+		line, _ := bufio.NewReader(io.LimitReader(in, 1024)).ReadString('\n')
+		lines <- line
+	}()
+	select {
+	case line := <-lines:
+		return strings.ToLower(strings.TrimSpace(line)), nil
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+}
+
+func subjectOf(who oidc.Token) string {
+	id := who.Subject
+	if san, known := who.ExpectedSAN(); known {
+		id = san
+	}
+	return id + " (" + issuerName(who.CertificateIssuer()) + ")"
+}
+
+// print says who signed, when and where it is logged, and the line to publish.
+func (r *signRun) print(t *target) error {
+	v := verdict{artifact: t.arg, bundle: t.output, result: t.result, publish: r.publish(t)}
+	switch {
+	case r.o.output.quiet:
+		return nil
+	case r.o.output.json:
+		return v.writeJSON(r.e.stdout, false)
+	}
+	s := t.result
+	_, err := fmt.Fprintf(r.e.stdout, "signed  %s  ->  %s\n    by      %s\n    at      %s\n    log     %s\n    verify  %s\n",
+		printable(t.arg, 1024), printable(t.output, 1024), signerText(s.Signer),
+		s.Times[0].Time.UTC().Format(time.RFC3339), logsText(s.Logs), printable(v.publish, 2048))
+	return err
+}
+
+// publish returns the command that a user of the artifact runs.
+func (r *signRun) publish(t *target) string {
+	line := "hallmark verify "
+	name := t.arg
+	if name == "-" {
+		line, name = "hallmark verify - --bundle "+quoted(t.output)+" ", ""
+	} else {
+		line += quoted(name) + " "
+		if t.output != name+".sigstore.json" {
+			line += "--bundle " + quoted(t.output) + " "
+		}
+	}
+	s := t.result.Signer
+	line += fromForm(s.Subject, s.SubjectKind, s.Issuer)
+	return line + r.o.trust.arguments(r.e)
+}
+
+func logsText(logs []verify.LogProof) string {
+	var parts []string
+	for _, l := range logs {
+		parts = append(parts, fmt.Sprintf("%s #%d", printable(l.Name, 256), l.Index))
+	}
+	return strings.Join(parts, ", ")
+}
