@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/hallmarksign/hallmark/e2e/internal/wire"
+)
+
+// announce prints shell lines; what is not for the shell is a comment, so
+// that the whole block can be pasted or eval'ed. When hallmark lies beside
+// this program, the instance is added already and the lines find it.
+func announce(ctx context.Context, w io.Writer, info *wire.Info) error {
+	home := filepath.Join(info.Dir, "hallmark")
+	// The instance is of this run: its address may be new.
+	if err := os.RemoveAll(home); err != nil {
+		return err
+	}
+	env := []string{
+		"HALLMARK_CONFIG_DIR=" + filepath.Join(home, "config"),
+		"HALLMARK_CACHE_DIR=" + filepath.Join(home, "cache"),
+		"HALLMARK_INSTANCE=sandbox",
+	}
+	add := []string{"trust", "add", "sandbox", "--mirror", info.URLs[wire.TUF], "--root", info.TUFRoot}
+
+	fmt.Fprintf(w, "# A whole Sigstore, ready after %d ms. Paste these lines into another shell:\n", info.Millis)
+	for _, e := range env {
+		name, value, _ := strings.Cut(e, "=")
+		fmt.Fprintf(w, "export %s=%s\n", name, quote(value))
+	}
+	if hallmark := neighbour(); hallmark != "" {
+		cmd := exec.CommandContext(ctx, hallmark, add...)
+		cmd.Env = append(os.Environ(), env...)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, out)
+		}
+		fmt.Fprintf(w, "export PATH=%s:\"$PATH\"\n", quote(filepath.Dir(hallmark)))
+	} else {
+		for i, a := range add {
+			add[i] = quote(a)
+		}
+		fmt.Fprintf(w, "hallmark %s\n", strings.Join(add, " "))
+	}
+	fmt.Fprintln(w, "# Then: hallmark sign FILE, and sign in as anyone. To be a workflow on GitHub instead:")
+	fmt.Fprintf(w, "#   export ACTIONS_ID_TOKEN_REQUEST_URL=%s\n", quote(info.ActionsURL))
+	fmt.Fprintf(w, "#   export ACTIONS_ID_TOKEN_REQUEST_TOKEN=%s\n", info.ActionsToken)
+	for _, service := range wire.Services {
+		fmt.Fprintf(w, "# %-9s %s\n", service, info.URLs[service])
+	}
+	_, err := fmt.Fprintf(w, "# data in %s; end with Ctrl-C\n", info.Dir)
+	return err
+}
+
+// neighbour is the hallmark program in the folder of this one, if there is one.
+func neighbour() string {
+	self, err := os.Executable()
+	if err != nil {
+		return ""
+	}
+	path := filepath.Join(filepath.Dir(self), "hallmark")
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+		return ""
+	}
+	return path
+}
+
+// quote writes a word for a POSIX shell, plain when nothing in it is special.
+func quote(s string) string {
+	special := func(r rune) bool {
+		return !strings.ContainsRune("-_./:=@%+,", r) && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+	}
+	if s != "" && strings.IndexFunc(s, special) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

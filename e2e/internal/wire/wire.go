@@ -1,0 +1,51 @@
+// Package wire holds what the sandbox program and its driver say to each
+// other: one JSON object per line on standard input and output. The program
+// ends when its standard input ends, so a driver that dies leaves nothing.
+package wire
+
+import "time"
+
+// A Service names one server of the sandbox.
+type Service string
+
+// The servers of the sandbox.
+const (
+	Fulcio   Service = "fulcio"   // certificate authority
+	CTLog    Service = "ctlog"    // certificate transparency log
+	Rekor    Service = "rekor"    // transparency log
+	TSA      Service = "tsa"      // timestamp authority
+	OIDC     Service = "oidc"     // OpenID provider for people
+	Actions  Service = "actions"  // OpenID provider for workflows
+	TUF      Service = "tuf"      // trust root
+	Registry Service = "registry" // OCI registry
+)
+
+// Services lists all servers, in the order in which they are printed.
+var Services = []Service{Fulcio, CTLog, Rekor, TSA, OIDC, Actions, TUF, Registry}
+
+// Setup is the first line the driver writes.
+type Setup struct {
+	Dir                string             `json:"dir"`                 // holds keys and logs; must exist
+	Temporary          bool               `json:"temporary,omitempty"` // remove Dir at the end
+	Public             map[Service]string `json:"public"`              // base URLs clients see; missing: the server's own
+	CheckpointInterval time.Duration      `json:"checkpointInterval,omitempty"`
+	TimestampLife      time.Duration      `json:"timestampLife,omitempty"` // of TUF timestamp.json
+}
+
+// Backends is the first line the program writes: where each server listens.
+type Backends struct {
+	Addresses map[Service]string `json:"addresses"` // host:port
+}
+
+// Info is the second line the program writes, when all servers answer.
+type Info struct {
+	PID           int                `json:"pid"`
+	URLs          map[Service]string `json:"urls"` // what clients use
+	Dir           string             `json:"dir"`
+	TUFRoot       string             `json:"tufRoot"`       // file
+	TrustedRoot   string             `json:"trustedRoot"`   // file
+	SigningConfig string             `json:"signingConfig"` // file
+	ActionsToken  string             `json:"actionsToken"`  // bearer token of the Actions token endpoint
+	ActionsURL    string             `json:"actionsURL"`    // ACTIONS_ID_TOKEN_REQUEST_URL
+	Millis        int64              `json:"millis"`        // from start to ready
+}
