@@ -1,0 +1,86 @@
+# Everything a developer runs. `make help` lists it.
+
+GO       ?= go
+VERSION  ?= $(shell git describe --tags --match 'v*' 2>/dev/null || echo devel)
+FUZZTIME ?= 5s
+LDFLAGS  := -s -w -X main.version=$(VERSION)
+BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags="$(LDFLAGS)"
+TOOL     := $(GO) tool -modfile=tools/go.mod
+PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+
+.PHONY: all help build demo sandbox test check fmt vet lint vuln unit e2e fuzz bench conformance cross reproducible size docs clean
+
+all: test
+
+help: ## list the targets
+	@sed -n 's/^\([a-z0-9]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+build: ## bin/hallmark, a static binary
+	$(BUILD) -o bin/hallmark ./cmd/hallmark
+
+bin/sandbox: FORCE
+	cd e2e && $(BUILD) -o ../bin/sandbox ./cmd/sandbox
+FORCE:
+
+sandbox: build bin/sandbox ## a whole Sigstore on this machine; prints what to paste
+	@bin/sandbox
+
+demo: build bin/sandbox ## sign and verify for real, against the sandbox
+	cd e2e && $(BUILD) -o ../bin/demo ./cmd/demo
+	bin/demo -hallmark bin/hallmark -source .
+
+test: check fuzz e2e ## everything that CI runs
+	@echo "make test: all passed"
+
+check: fmt vet lint vuln unit ## formatting, static analysis, race tests, dependency map
+
+fmt:
+	@out=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$out" || { echo "not gofmt-clean:"; echo "$$out"; exit 1; }
+
+vet:
+	$(GO) vet ./...
+	cd e2e && $(GO) vet ./...
+
+lint:
+	$(TOOL) staticcheck ./...
+
+vuln: ## known vulnerabilities; says so loudly when the database is out of reach
+	@$(TOOL) govulncheck ./... > bin/.vuln 2>&1; status=$$?; \
+	if grep -q 'fetching vulnerabilities' bin/.vuln; then echo "SKIP govulncheck: the vulnerability database is out of reach"; \
+	else cat bin/.vuln; exit $$status; fi
+
+unit:
+	$(GO) test -race -count=1 ./...
+
+e2e: build ## real servers, real browser, other clients
+	cd e2e && $(GO) test -count=1 -timeout 15m ./...
+
+fuzz: ## every fuzz target for FUZZTIME
+	@set -e; for pkg in $$($(GO) list ./...); do \
+	  for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "fuzz $$pkg $$target"; \
+	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg > bin/.fuzz 2>&1 || { cat bin/.fuzz; exit 1; }; \
+	  done; \
+	done
+
+bench: build bin/sandbox ## ratios against a peer in one run
+	cd e2e && $(GO) run ./bench -hallmark ../bin/hallmark
+
+cross: ## every platform
+	@set -e; for p in $(PLATFORMS); do \
+	  ext=; [ $${p%/*} = windows ] && ext=.exe; \
+	  echo $$p; GOOS=$${p%/*} GOARCH=$${p#*/} $(BUILD) -o dist/hallmark-$${p%/*}-$${p#*/}$$ext ./cmd/hallmark; \
+	done
+
+reproducible: ## the same bytes twice, from two folders
+	@set -e; other=$$(mktemp -d); trap 'rm -rf "$$other"' EXIT; \
+	git ls-files -z | xargs -0 cp --parents -t "$$other"; \
+	$(BUILD) -o bin/first ./cmd/hallmark; \
+	(cd "$$other" && $(BUILD) -o second ./cmd/hallmark); \
+	cmp bin/first "$$other/second" && echo "reproducible: $$(sha256sum < bin/first)"
+
+size: build ## the binary against its budget of 20 MB
+	@s=$$(wc -c < bin/hallmark); echo "bin/hallmark: $$s bytes"; test $$s -lt 20000000
+
+clean:
+	rm -rf bin dist
