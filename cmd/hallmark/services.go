@@ -2,11 +2,15 @@ package main
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
+	"github.com/hallmarksign/hallmark/bundle"
+	"github.com/hallmarksign/hallmark/internal/check"
 	"github.com/hallmarksign/hallmark/internal/fetch"
 	"github.com/hallmarksign/hallmark/oidc"
 	"github.com/hallmarksign/hallmark/sign"
@@ -78,16 +82,18 @@ func (s *services) signer(e *env, tokens oidc.Provider) (*sign.Signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	signer.CA, err = fulcio.New(fulcio.Config{Doer: doer, Verify: s.verifier.Certificate, Now: e.now})
+	ca, err := fulcio.New(fulcio.Config{Doer: doer, Verify: s.verifier.Certificate, Now: e.now})
 	if err != nil {
 		return nil, err
 	}
+	signer.CA = authority{ca, host(s.chosen.CA.URL)}
 	signer.Logs, err = quorum(s.chosen.Logs, func(c trustroot.Service) (sign.Log, error) {
 		doer, err := connect(c.URL, tlog.Timeout)
 		if err != nil {
 			return nil, err
 		}
-		return tlog.New(c.Version, c.URL, s.root, e.now(), doer)
+		log, err := tlog.New(c.Version, c.URL, s.root, e.now(), doer)
+		return transparencyLog{log, host(c.URL)}, err
 	})
 	if err != nil {
 		return nil, err
@@ -97,13 +103,53 @@ func (s *services) signer(e *env, tokens oidc.Provider) (*sign.Signer, error) {
 		if err != nil {
 			return nil, err
 		}
-		return tsa.New(tsa.Config{Doer: doer, Authorities: s.root.TSAs, Now: e.now})
+		stamper, err := tsa.New(tsa.Config{Doer: doer, Authorities: s.root.TSAs, Now: e.now})
+		return timestamper{stamper, host(c.URL)}, err
 	})
 	return signer, err
 }
 
 func connect(base string, timeout time.Duration) (*fetch.Client, error) {
 	return fetch.New(base, fetch.Config{UserAgent: userAgent(), Timeout: timeout, Retries: 3})
+}
+
+// The services of a signer, with errors that say whose fault it was.
+type (
+	authority struct {
+		sign.CertificateAuthority
+		host string
+	}
+	transparencyLog struct {
+		sign.Log
+		host string
+	}
+	timestamper struct {
+		sign.TimestampAuthority
+		host string
+	}
+)
+
+func (a authority) Certify(ctx context.Context, key crypto.Signer, token oidc.Token) ([]byte, error) {
+	leaf, err := a.CertificateAuthority.Certify(ctx, key, token)
+	return leaf, by("certificate authority "+a.host, err)
+}
+
+func (l transparencyLog) Append(ctx context.Context, r sign.Record) (bundle.Entry, error) {
+	entry, err := l.Log.Append(ctx, r)
+	return entry, by("log "+l.host, err)
+}
+
+func (t timestamper) Timestamp(ctx context.Context, signature []byte) ([]byte, error) {
+	token, err := t.TimestampAuthority.Timestamp(ctx, signature)
+	return token, by("timestamp authority "+t.host, err)
+}
+
+// by names the service in the refusal of its answer.
+func by(service string, err error) error {
+	if refused, ok := err.(*check.Error); ok && refused.Check != check.Net {
+		return refused.At(strings.TrimSuffix(service+": "+refused.Field, ": "))
+	}
+	return err
 }
 
 // quorum connects every candidate of a selection.

@@ -41,39 +41,42 @@ func (r *signRun) sign(ctx context.Context, tokens oidc.Provider) (outcome, erro
 		return outcome{}, err
 	}
 	defer session.Close()
-	step, stop := r.progress.wait("waiting for the log", len(r.targets))
-	err = session.Sign(ctx, jobs(r.targets), func(res sign.Result) error {
-		step()
-		if res.Err != nil {
-			return nil // reported by Sign
-		}
-		t := r.targets[res.Index]
-		if err := r.o.write(t, res.Serialised); err != nil {
-			t.result = nil
-			return err
-		}
-		return nil
-	})
-	stop()
+	if err := r.all(ctx, session); err != nil {
+		return outcome{}, err
+	}
 	var results []*verify.Result
 	for _, t := range r.targets {
 		results = append(results, t.result)
-		if t.result != nil {
-			if err := r.print(t); err != nil {
-				return outcome{}, err
-			}
-		}
-	}
-	if err != nil {
-		return outcome{}, several(err)
 	}
 	return proved(results), nil
 }
 
-// several splits joined reasons into failures.
-func several(err error) error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		return failures(joined.Unwrap())
+// all signs every target and prints what came of it, in order.
+func (r *signRun) all(ctx context.Context, session *sign.Session) error {
+	step, stop := r.progress.wait("waiting for the log", len(r.targets))
+	problems := make([]error, len(r.targets))
+	err := session.Sign(ctx, jobs(r.targets), func(res sign.Result) error {
+		step()
+		t := r.targets[res.Index]
+		if res.Err == nil {
+			res.Err = r.o.write(t, res.Serialised)
+		}
+		problems[res.Index] = named(t.arg, res.Err)
+		return nil
+	})
+	stop()
+	var failed failures
+	for i, t := range r.targets {
+		if problems[i] != nil {
+			failed = append(failed, problems[i])
+		} else if t.result == nil {
+			return err
+		} else if err := r.print(t); err != nil {
+			return err
+		}
+	}
+	if len(failed) > 0 {
+		return failed
 	}
 	return err
 }

@@ -195,19 +195,19 @@ func bundlePath(artifact, given string) (string, error) {
 }
 
 // named puts the name of the artifact before an error, so that several can be
-// told apart.
+// told apart. Errors about files name theirs already.
 func named(artifact string, err error) error {
-	if err == nil {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok && len(joined.Unwrap()) == 1 {
+		err = joined.Unwrap()[0]
+	}
+	refused, ok := err.(*check.Error)
+	switch {
+	case err == nil:
 		return nil
-	}
-	var refused *check.Error
-	if !errors.As(err, &refused) {
+	case !ok:
 		return fmt.Errorf("%s: %w", printable(artifact, 256), err)
+	case refused.Check == check.FS:
+		return err
 	}
-	e := *refused
-	if e.Check == check.FS {
-		return &e // names the file already
-	}
-	e.Field = strings.TrimSuffix(printable(artifact, 256)+": "+e.Field, ": ")
-	return &e
+	return refused.At(strings.TrimSuffix(printable(artifact, 256)+": "+refused.Field, ": "))
 }
