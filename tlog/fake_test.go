@@ -11,7 +11,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
 	"io"
 	"math/big"
@@ -280,10 +279,6 @@ func field(a map[string]any, path ...string) map[string]any {
 		a = a[p].(map[string]any)
 	}
 	return a
-}
-
-func pemOf(der []byte) string {
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 }
 
 func flip(b []byte) []byte {

@@ -72,6 +72,14 @@ func TestSG12_LogThatLies(t *testing.T) {
 			}
 			return a
 		}), check.Server},
+		{"K22 two entries, both ours", replace(func(f *fake) map[string]any {
+			a := f.entry1(canonical1(f.last), nil)
+			for k, v := range a {
+				a[k[16:]] = v // the id without the tree
+				break
+			}
+			return a
+		}), check.Server},
 		{"K22 id not of the leaf", replace(func(f *fake) map[string]any {
 			a := map[string]any{}
 			for _, v := range f.entry1(canonical1(f.last), nil) {
