@@ -2,5 +2,10 @@
 
 package bundle_test
 
-// slower is how much longer tests may take: not at all.
-const slower = 1
+import "github.com/hallmarksign/hallmark/bundle"
+
+// bulk is the size of huge inputs, slower a factor on their time.
+const (
+	bulk   = bundle.MaxSize
+	slower = 1
+)

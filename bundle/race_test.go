@@ -2,5 +2,8 @@
 
 package bundle_test
 
-// slower is how much longer tests may take under the race detector.
-const slower = 20
+// Under the race detector times say little: less bulk, and a generous bound.
+const (
+	bulk   = 4 << 20
+	slower = 20
+)
