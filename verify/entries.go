@@ -49,6 +49,10 @@ func (v *Verifier) checkFirstGeneration(q *question) (firstEntries, error) {
 		if err := v.readFirst(q, &c); err != nil {
 			return firstEntries{}, err
 		}
+		if c.log != nil && !c.facts.included && !logproof.Second(e) && q.bundle.Version != bundle.V01 {
+			return firstEntries{}, check.Refuse("R1-6", check.Content, "proof with checkpoint is missing, versions 0.2 and 0.3 want it").
+				At("verificationMaterial.tlogEntries.inclusionProof")
+		}
 		list[i] = c
 	}
 	return firstEntries{list}, nil

@@ -96,14 +96,14 @@ type Statement struct {
 }
 
 // result tells what was proved. It is the only maker of a verified Result.
-func (v *Verifier) result(q *question, by checkedValidity, s checkedSignature, e checkedEntries, t checkedTimes, st *Statement) *Result {
+func (v *Verifier) result(q *question, by checkedValidity, s checkedSignature, e checkedEntries, t checkedTimes, c checkedContent) *Result {
 	r := &Result{
-		Artifact:  s.artifact,
+		Artifact:  c.artifact,
 		Signer:    by.signer.signed(s.algorithm),
 		Times:     t.times,
 		Logs:      e.proofs(),
 		SCTs:      by.signer.scts(),
-		Statement: st,
+		Statement: c.statement,
 		Weakened:  slices.Clone(v.weakened),
 		Warnings:  q.warnings,
 		Root:      v.root.Digest,

@@ -242,6 +242,20 @@ func TestBothGenerations(t *testing.T) {
 			p.trust.Authorities[0].Chain = p.trust.Authorities[0].Chain[1:]
 			p.edit = func(b *bundle.Bundle) { b.Version, b.Chain = bundle.V02, [][]byte{p.issuer.Raw} }
 		}},
+		{"CC-9 B26 intermediate brought is signed with SHA-1", check.Alg, func(p *plan) {
+			p.issuer = must[tsptest.Cert](p.t)(tsptest.Issue(p.root, tsptest.CATemplate("brought"), func(c *x509.Certificate) {
+				c.NotBefore, c.NotAfter = noon.AddDate(-1, 0, 0), noon.AddDate(1, 0, 0)
+				c.SignatureAlgorithm = x509.ECDSAWithSHA1
+			}))
+			p.edit = func(b *bundle.Bundle) { b.Version, b.Chain = bundle.V02, [][]byte{p.issuer.Raw} }
+		}},
+		{"CC-9 intermediate brought under a faulty authority", check.CertChain, func(p *plan) {
+			p.issuer = must[tsptest.Cert](p.t)(tsptest.Issue(p.inter, tsptest.CATemplate("brought"), func(c *x509.Certificate) {
+				c.NotBefore, c.NotAfter = noon.AddDate(-1, 0, 0), noon.AddDate(1, 0, 0)
+			}))
+			p.trust.Authorities[0].Chain[1] = p.tsa.Root.Certificate
+			p.edit = func(b *bundle.Bundle) { b.Version, b.Chain = bundle.V02, [][]byte{p.issuer.Raw} }
+		}},
 		{"CC-9 intermediate brought is not a CA", check.CertChain, func(p *plan) {
 			p.issuer = must[tsptest.Cert](p.t)(tsptest.Issue(p.root, tsptest.LeafTemplate("brought"), func(c *x509.Certificate) {
 				c.NotBefore, c.NotAfter = noon.AddDate(-1, 0, 0), noon.AddDate(1, 0, 0)
@@ -432,6 +446,12 @@ func TestBothGenerations(t *testing.T) {
 		}},
 		{"ID-7 nil signer", check.Usage, func(p *plan) { p.policy = verify.AnyOf(nil) }},
 		{"I26 key of nobody", check.Alg, func(p *plan) { p.policy = verify.AnyOf(verify.Key{}) }},
+		{"CC-8 B29 point off the curve", check.Alg, func(p *plan) {
+			//lint:ignore SA1019 no other way to make such a key
+			p.policy = verify.AnyOf(verify.Key{Public: &ecdsa.PublicKey{Curve: elliptic.P256(), X: big.NewInt(1), Y: big.NewInt(1)}})
+		}},
+		{"CC-8 B30 Ed25519 key of 31 bytes", check.Alg, func(p *plan) { p.policy = verify.AnyOf(verify.Key{Public: make(ed25519.PublicKey, 31)}) }},
+		{"CC-8 B27 RSA key of nothing", check.Alg, func(p *plan) { p.policy = verify.AnyOf(verify.Key{Public: new(rsa.PublicKey)}) }},
 		{"CC-8 B28 DSA key of the caller", check.Alg, func(p *plan) { p.policy = verify.AnyOf(verify.Key{Public: &dsa.PublicKey{}}) }},
 
 		{"TM-4 H28 E11 a minute ahead", "", func(p *plan) { p.now = noon.Add(-time.Minute) }},
@@ -645,6 +665,10 @@ func TestFirstGeneration(t *testing.T) {
 			p.edit = func(b *bundle.Bundle) { b.Version, b.Entries[0].Proof.Checkpoint = bundle.V01, "" }
 		}},
 		{"R1-6 promise alone", "", func(p *plan) { p.edit = func(b *bundle.Bundle) { b.Version, b.Entries[0].Proof = bundle.V01, nil } }},
+		{"R1-6 A16 v0.3 proof without checkpoint", check.Content, func(p *plan) {
+			p.edit = func(b *bundle.Bundle) { b.Entries[0].Proof.Checkpoint = "" }
+		}},
+		{"R1-6 A15 v0.3 promise alone", check.Content, func(p *plan) { p.edit = func(b *bundle.Bundle) { b.Entries[0].Proof = nil } }},
 		{"R1-6 neither promise nor proof", check.Content, func(p *plan) {
 			p.edit = func(b *bundle.Bundle) { b.Entries[0].Promise, b.Entries[0].Proof = nil, nil }
 		}},
@@ -754,6 +778,10 @@ func TestSecondGeneration(t *testing.T) {
 		{"CC-8 key of the log", check.Alg, func(p *plan) {
 			k := must[*ecdsa.PrivateKey](p.t)(ecdsa.GenerateKey(elliptic.P224(), rand.Reader))
 			p.trust.Logs[1].Key = k.Public()
+		}},
+		{"SG-3 RSA of a size nobody registered", check.Alg, func(p *plan) {
+			p.key = must[*rsa.PrivateKey](p.t)(rsa.GenerateKey(rand.Reader, 2304))
+			p.body = func(b *entry.Body) { b.KeyDetails = "PKIX_RSA_PKCS1V15_2048_SHA256" }
 		}},
 		{"SG-3 RSA", "", func(p *plan) { p.key = must[*rsa.PrivateKey](p.t)(rsa.GenerateKey(rand.Reader, 2048)) }},
 		{"SG-3 J7 PKCS #1 signature declared as PSS", check.Signature, func(p *plan) {

@@ -62,13 +62,12 @@ type checkedSignature struct {
 	algorithm algorithm
 	bytes     []byte
 	digest    []byte // of what is signed; nil for a scheme that hashes by itself
-	artifact  Digest
 }
 
 // checkSignature verifies the signature.
 func checkSignature(q *question, by checkedSigner, claim claimedSignature) (checkedSignature, error) {
 	a := claim.algorithm
-	s := checkedSignature{algorithm: a, artifact: q.artifact.digests[0]}
+	s := checkedSignature{algorithm: a}
 	var message []byte
 	if e := q.bundle.Envelope; e != nil {
 		s.bytes, message = e.Signature, dsse.PAE(e.PayloadType, e.Payload)
@@ -103,7 +102,6 @@ func (s *checkedSignature) overArtifact(q *question) error {
 	if s.digest = q.artifact.Sum(h); s.digest == nil {
 		return check.Refuse("LM-6", check.Usage, "signature is over the %s digest of the artifact, which is not known", hashName(h))
 	}
-	s.artifact = Digest{Algorithm: h, Value: s.digest}
 	claimed := q.bundle.Message.Digest
 	if claimed == nil {
 		return nil

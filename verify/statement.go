@@ -8,19 +8,27 @@ import (
 	"github.com/hallmarksign/hallmark/internal/dsse"
 )
 
-// checkStatement checks that a signed statement is about the artifact and of the
-// wanted kind. It returns nil for a signature over the artifact itself.
-func checkStatement(q *question, s checkedSignature) (*Statement, error) {
+// A checkedContent is what was signed: the artifact, by a digest of it, and what
+// was stated about it.
+type checkedContent struct {
+	artifact  Digest
+	statement *Statement // nil for a signature over the artifact itself
+}
+
+// checkContent checks that what was signed is about the artifact and of the
+// wanted kind.
+func checkContent(q *question, s checkedSignature) (checkedContent, error) {
+	var none checkedContent
 	e := q.bundle.Envelope
 	if e == nil {
 		if q.policy.Predicate != "" || q.policy.SubjectName != "" {
-			return nil, check.Refuse("J33", check.Content, "is a signature over the artifact, want an attestation")
+			return none, check.Refuse("J33", check.Content, "is a signature over the artifact, want an attestation")
 		}
-		return nil, nil
+		return checkedContent{artifact: Digest{Algorithm: s.algorithm.hash, Value: s.digest}}, nil
 	}
 	st, err := dsse.ParseStatement(e.Payload)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
 	digests := make(map[string]string, len(q.artifact.digests))
 	for _, d := range q.artifact.digests {
@@ -28,20 +36,26 @@ func checkStatement(q *question, s checkedSignature) (*Statement, error) {
 	}
 	subject, err := st.Match(digests)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
 	if name := q.policy.SubjectName; name != "" {
 		if subject, err = named(st, name, digests); err != nil {
-			return nil, err
+			return none, err
 		}
 	}
 	if st.PredicateType == "" {
-		return nil, check.Refuse("J26", check.Predicate, "predicate type is missing").At("predicateType")
+		return none, check.Refuse("J26", check.Predicate, "predicate type is missing").At("predicateType")
 	}
 	if want := q.policy.Predicate; want != "" && st.PredicateType != want {
-		return nil, check.Refuse("J26", check.Predicate, "predicate type is %q, want %q", st.PredicateType, want).At("predicateType")
+		return none, check.Refuse("J26", check.Predicate, "predicate type is %q, want %q", st.PredicateType, want).At("predicateType")
 	}
-	return &Statement{PredicateType: st.PredicateType, Payload: slices.Clone(e.Payload), Subject: subject.Name}, nil
+	out := checkedContent{statement: &Statement{PredicateType: st.PredicateType, Payload: slices.Clone(e.Payload), Subject: subject.Name}}
+	for _, d := range q.artifact.digests {
+		if subject.Digest[hashName(d.Algorithm)] != "" && out.artifact.Algorithm == 0 {
+			out.artifact = Digest{Algorithm: d.Algorithm, Value: slices.Clone(d.Value)}
+		}
+	}
+	return out, nil
 }
 
 // named demands that every subject of a name is the artifact, and that there is

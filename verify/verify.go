@@ -111,11 +111,11 @@ func (v *Verifier) Verify(b *bundle.Bundle, a Artifact, p Policy, now time.Time)
 	if err := checkIdentity(q.policy, valid); err != nil {
 		return nil, err
 	}
-	statement, err := checkStatement(q, signature)
+	content, err := checkContent(q, signature)
 	if err != nil {
 		return nil, err
 	}
-	return v.result(q, valid, signature, entries, times, statement), nil
+	return v.result(q, valid, signature, entries, times, content), nil
 }
 
 // A question is everything that Verify was asked, in usable form.

@@ -256,7 +256,8 @@ func (p *plan) entry(b *bundle.Bundle, signature, digest []byte) bundle.Entry {
 		body.PublicKey = must[[]byte](p.t)(x509.MarshalPKIXPublicKey(p.key.Public()))
 	}
 	if p.generation == 2 {
-		e.Version, body.KeyDetails = "0.0.2", must[string](p.t)(entry.KeyDetailsOf(p.key.Public(), p.hash))
+		e.Version = "0.0.2"
+		body.KeyDetails, _ = entry.KeyDetailsOf(p.key.Public(), p.hash) // "" is for the test to fill in
 	} else if b.Envelope != nil {
 		e.Kind, body.Kind = "dsse", "dsse"
 		body.Hash, body.Digest = crypto.SHA256, hashed(crypto.SHA256, b.Envelope.Payload)
