@@ -93,13 +93,13 @@ func target(d directory, path, name string, o Options) error {
 	if err != nil {
 		return refuse(err, path, "check that the directory can be read")
 	}
+	kind := "not a regular file"
 	if info.Mode()&fs.ModeSymlink != 0 {
-		return check.Refuse("SG-15", check.FS, "%q is a symbolic link, want a file or nothing", path).
-			WithNext("name the real file, or remove the link")
+		kind = "a symbolic link"
 	}
 	if !info.Mode().IsRegular() {
-		return check.Refuse("SG-15", check.FS, "%q is a %v, want a file or nothing", path, info.Mode().Type()).
-			WithNext("choose another name")
+		return check.Refuse("SG-15", check.FS, "%q is %s, want a file or nothing", path, kind).
+			WithNext("choose another name, or name the file that a link leads to")
 	}
 	if !o.Overwrite {
 		return exists(path)

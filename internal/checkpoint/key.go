@@ -29,27 +29,26 @@ type Key struct {
 
 // KeyID computes the 4-byte key id of a log key (R2-7).
 func KeyID(name string, key crypto.PublicKey) ([]byte, error) {
-	switch k := key.(type) {
-	case ed25519.PublicKey:
+	if k, ok := key.(ed25519.PublicKey); ok {
 		if len(k) != ed25519.PublicKeySize {
 			return nil, check.Refuse("R2-7", check.Alg, "ed25519 key has %d bytes, want %d", len(k), ed25519.PublicKeySize)
 		}
 		return hashID(name, typeEd25519, k), nil
-	case *ecdsa.PublicKey:
-		spki, err := x509.MarshalPKIXPublicKey(k)
-		if err != nil {
-			return nil, check.Refuse("R2-7", check.Alg, "key of log %q: %v", clip(name), err)
-		}
-		sum := sha256.Sum256(spki)
-		return sum[:4], nil
-	case *rsa.PublicKey:
-		spki, err := x509.MarshalPKIXPublicKey(k)
-		if err != nil {
-			return nil, check.Refuse("R2-7", check.Alg, "key of log %q: %v", clip(name), err)
-		}
+	}
+	_, isECDSA := key.(*ecdsa.PublicKey)
+	_, isRSA := key.(*rsa.PublicKey)
+	if !isECDSA && !isRSA {
+		return nil, check.Refuse("R2-7", check.Alg, "key of log %q is a %T, want ed25519, ecdsa or rsa", clip(name), key)
+	}
+	spki, err := x509.MarshalPKIXPublicKey(key)
+	if err != nil {
+		return nil, check.Refuse("R2-7", check.Alg, "key of log %q: %v", clip(name), err)
+	}
+	if isRSA {
 		return hashID(name, typeOther, append([]byte("PKIX-RSA-PKCS#1v1.5"), spki...)), nil
 	}
-	return nil, check.Refuse("R2-7", check.Alg, "key of log %q is a %T, want ed25519, ecdsa or rsa", clip(name), key)
+	sum := sha256.Sum256(spki)
+	return sum[:4], nil
 }
 
 // hashID computes SHA-256(name ‖ newline ‖ type ‖ key)[:4].

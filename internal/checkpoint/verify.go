@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -26,18 +27,23 @@ func (c *Checkpoint) open(v verifier) error {
 		return err
 	}
 	_, err := note.Open([]byte(c.raw), note.VerifierList(v))
-	var unverified *note.UnverifiedNoteError
-	if errors.As(err, &unverified) {
-		return check.Refuse("WN-4", check.Checkpoint, "no signature by %q with key id %x", clip(v.name), v.id)
-	}
-	var invalid *note.InvalidSignatureError
-	if errors.As(err, &invalid) {
-		return check.Refuse("WN-4", check.Checkpoint, "signature by %q with key id %x does not verify", clip(v.name), v.id)
-	}
 	if err != nil {
-		return check.Refuse("WN-1", check.Checkpoint, "%v", err)
+		return check.Refuse("WN-4", check.Checkpoint, "%s", v.explain(err))
 	}
 	return nil
+}
+
+// explain says why package note did not find the one signature it was to find.
+func (v verifier) explain(err error) string {
+	var unverified *note.UnverifiedNoteError
+	var invalid *note.InvalidSignatureError
+	switch {
+	case errors.As(err, &unverified):
+		return fmt.Sprintf("no signature by %q with key id %x", clip(v.name), v.id)
+	case errors.As(err, &invalid):
+		return fmt.Sprintf("signature by %q with key id %x does not verify", clip(v.name), v.id)
+	}
+	return err.Error()
 }
 
 // single refuses a key that signed twice and differently: one of the two would

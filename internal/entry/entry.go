@@ -57,24 +57,29 @@ func Parse(kind, version string, body []byte) (*Body, error) {
 
 // reader finds what reads bodies of a kind and version, and how large they may be.
 func reader(kind, version string) (read func(*Body, []byte) error, limit int, err error) {
-	switch kind + " " + version {
-	case "hashedrekord 0.0.1":
-		return readHashedRekord1, MaxHashedRekord, nil
-	case "hashedrekord 0.0.2":
-		return readHashedRekord2, MaxHashedRekord, nil
-	case "dsse 0.0.1":
-		return readDSSE, MaxAttestation, nil
-	case "intoto 0.0.2":
-		return readIntoto, MaxAttestation, nil
-	case "dsse 0.0.2":
+	name := kind + " " + version
+	if name == "dsse 0.0.2" {
 		return nil, 0, check.Refuse("R2-1", check.Entry,
 			"entry is dsse 0.0.2, which left the Rekor v2 specification; attestations are logged as hashedrekord 0.0.2")
-	case "intoto 0.0.1":
-		return nil, 0, check.Refuse("EB-5", check.Entry,
-			"entry is intoto 0.0.1, which does not hold the signature")
 	}
-	return nil, 0, check.Refuse("EB-1", check.Entry, "entry is %q %q, want hashedrekord 0.0.1 or 0.0.2, dsse 0.0.1 or intoto 0.0.2",
-		kind, version)
+	if name == "intoto 0.0.1" {
+		return nil, 0, check.Refuse("EB-5", check.Entry, "entry is intoto 0.0.1, which does not hold the signature")
+	}
+	switch name {
+	case "hashedrekord 0.0.1":
+		read, limit = readHashedRekord1, MaxHashedRekord
+	case "hashedrekord 0.0.2":
+		read, limit = readHashedRekord2, MaxHashedRekord
+	case "dsse 0.0.1":
+		read, limit = readDSSE, MaxAttestation
+	case "intoto 0.0.2":
+		read, limit = readIntoto, MaxAttestation
+	}
+	if read == nil {
+		return nil, 0, check.Refuse("EB-1", check.Entry,
+			"entry is %q %q, want hashedrekord 0.0.1 or 0.0.2, dsse 0.0.1 or intoto 0.0.2", kind, version)
+	}
+	return read, limit, nil
 }
 
 // decode is one of strictjson's functions, but tells bodies that are not JSON
@@ -85,8 +90,8 @@ func decode(body []byte, v any, unmarshal func([]byte, any) error) error {
 		return err
 	}
 	canonical, bad := strictjson.Canonical(body)
-	if bad != nil || !bytes.HasPrefix(canonical, []byte("{")) {
-		return err
+	if bad == nil && bytes.HasPrefix(canonical, []byte("{")) {
+		return check.Refuse("EB-7", check.Entry, "%v", err)
 	}
-	return check.Refuse("EB-7", check.Entry, "%v", err)
+	return err
 }

@@ -232,17 +232,24 @@ func TestParse_Refused(t *testing.T) {
 	}
 }
 
-func TestEB1_UnknownKindsAreNamed(t *testing.T) {
-	for _, kind := range []string{"rpm 0.0.1", "dsse 0.0.2", "intoto 0.0.1"} {
-		k, v, _ := strings.Cut(kind, " ")
-		_, err := Parse(k, v, []byte("{}"))
-		if err == nil || !strings.Contains(err.Error(), k) || !strings.Contains(err.Error(), v) {
-			t.Errorf("%s: %v", kind, err)
+// Refusals that another check would also make are told apart by their words.
+func TestParse_Words(t *testing.T) {
+	for _, tt := range []struct{ kind, body, words string }{
+		{"rpm 0.0.1", "{}", `"rpm" "0.0.1"`},                                                                          // EB-1
+		{"dsse 0.0.2", "{}", "dsse 0.0.2, which left the Rekor v2 specification"},                                     // R2-1 F27
+		{"intoto 0.0.1", "{}", "intoto 0.0.1, which does not hold the signature"},                                     // EB-5 G16
+		{"hashedrekord 0.0.2", strings.Replace(goodRekord2(), "SHA2_256", "sha999", 1), `"sha999"`},                   // EB-3
+		{"hashedrekord 0.0.2", strings.Replace(goodRekord2(), "ECDSA_P256_SHA_256", "ED25519", 1), "signs no digest"}, // SG-4
+	} {
+		k, v, _ := strings.Cut(tt.kind, " ")
+		_, err := Parse(k, v, []byte(tt.body))
+		if err == nil || !strings.Contains(err.Error(), tt.words) {
+			t.Errorf("%s: %v, want %q in it", tt.kind, err, tt.words)
 		}
 	}
 }
 
-// TestG22 deletes, nulls and retypes every member of every good body.
+// TestG22_EveryMember deletes, nulls and retypes every member of every good body.
 func TestG22_EveryMember(t *testing.T) {
 	optional := map[string]bool{ // read by nobody
 		"intoto .spec.content.hash":                 true,

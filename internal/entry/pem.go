@@ -17,13 +17,13 @@ func (b *Body) verifier(pem []byte, field string) error {
 	if !ok {
 		return check.Refuse("EB-2", check.Entry, "is not one PEM block without headers and without text around it").At(field)
 	}
-	switch typ {
-	case "CERTIFICATE":
-		b.Certificate = der
-	case "PUBLIC KEY":
-		b.PublicKey = der
-	default:
+	if typ != "CERTIFICATE" && typ != "PUBLIC KEY" {
 		return check.Refuse("EB-2", check.Entry, "PEM block is a %q, want CERTIFICATE or PUBLIC KEY", typ).At(field)
+	}
+	if typ == "CERTIFICATE" {
+		b.Certificate = der
+	} else {
+		b.PublicKey = der
 	}
 	return nil
 }

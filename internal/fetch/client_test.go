@@ -106,6 +106,16 @@ func TestSC9_BaseURL(t *testing.T) {
 	}
 }
 
+func TestMisuseIsInternal(t *testing.T) {
+	for _, c := range []Config{{Retries: -1}, {Timeout: -1}, {Deadline: -1}} {
+		_, err := New("https://a.example", c)
+		wantCheck(t, err, check.Internal, "negative")
+	}
+	c := client(t, "https://a.example", Config{Transport: refuse{}})
+	_, err := c.Do(t.Context(), Request{Method: "BAD METHOD", MaxBody: 1})
+	wantCheck(t, err, check.Internal, "cannot be made")
+}
+
 func TestSC9_PathStaysInOrigin(t *testing.T) {
 	c := client(t, "https://a.example/base", Config{Transport: refuse{}})
 	for _, path := range []string{"/../x", "%2e%2e", "/a#b", "\x00", "/a/../../b"} {
@@ -482,10 +492,19 @@ func TestQ23_GzipBomb(t *testing.T) {
 func TestQ21_TLS(t *testing.T) {
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {}))
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	var conns atomic.Int32
+	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			conns.Add(1)
+		}
+	}
 	s.StartTLS()
 	defer s.Close()
-	_, err := client(t, s.URL, Config{}).Do(t.Context(), Request{MaxBody: 1})
+	_, err := client(t, s.URL, Config{Retries: 3}).Do(t.Context(), Request{MaxBody: 1})
 	wantCheck(t, err, check.Net, "certificate")
+	if n := conns.Load(); n != 1 {
+		t.Errorf("%d connections, want 1: the certificate will not change", n)
+	}
 	given := s.Client().Transport
 	if _, err := client(t, s.URL, Config{Transport: given}).Do(t.Context(), Request{MaxBody: 1}); err != nil {
 		t.Errorf("trusted: %v", err)
@@ -619,43 +638,11 @@ func TestQ19_AddressAtDial(t *testing.T) {
 			t.Errorf("%s: got check %q", addr, check.Of(err))
 		}
 	}
-}
-
-func TestOI7_HTTPClient(t *testing.T) {
-	elsewhere := serve(t, func(w http.ResponseWriter, r *http.Request) { t.Error("L19: a request arrived elsewhere") })
-	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		switch r.URL.Path {
-		case "/away":
-			http.Redirect(w, r, elsewhere.URL, 302)
-		case "/big":
-			w.Write(make([]byte, 11))
-		case "/gzip":
-			w.Header().Set("Content-Encoding", "gzip")
-		default:
-			io.WriteString(w, r.UserAgent())
-		}
-	})
-	hc, idle := HTTPClient(Config{UserAgent: "hallmark/x"}, 10)
-	defer idle()
-	for _, tt := range []struct {
-		url  string
-		want check.Check
-	}{
-		{s.URL + "/", ""}, {s.URL + "/away", check.Net}, {s.URL + "/big", check.Limit}, {s.URL + "/gzip", check.Server},
-		{"http://example.invalid/", check.Usage},
-	} {
-		res, err := hc.Get(tt.url)
-		var body []byte
-		if err == nil {
-			body, err = io.ReadAll(res.Body)
-			res.Body.Close()
-		}
-		if got := check.Of(err); got != tt.want {
-			t.Errorf("%s: got %v, want %q", tt.url, err, tt.want)
-		}
-		if err == nil && string(body) != "hallmark/x" {
-			t.Errorf("got %q", body)
-		}
+	_, err := newTransport(time.Second, false).DialContext(t.Context(), "tcp", "0.0.0.0:1")
+	wantCheck(t, err, check.Net, "special")
+	_, err = newTransport(time.Second, true).DialContext(t.Context(), "tcp", "0.0.0.0:1")
+	if err == nil || strings.Contains(err.Error(), "special") {
+		t.Errorf("chosen by the user: got %v", err)
 	}
 }
 

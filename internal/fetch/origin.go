@@ -1,7 +1,6 @@
 package fetch
 
 import (
-	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -111,17 +110,13 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 // after the name was resolved. A literal address in the base URL was chosen by
 // the user and is not refused.
 func checkAddress(address string) error {
-	host, _, err := net.SplitHostPort(address)
+	a, err := netip.ParseAddrPort(address)
 	if err != nil {
-		return check.Refuse("TU-14", check.Net, "want an address with a port, got %q", address)
+		return check.Refuse("TU-14", check.Net, "want an IP address with a port, got %q", address)
 	}
-	ip, err := netip.ParseAddr(host)
-	if err != nil {
-		return check.Refuse("TU-14", check.Net, "want an IP address, got %q", host)
-	}
-	ip = ip.Unmap()
+	ip := a.Addr().Unmap()
 	if ip.IsUnspecified() || ip.IsMulticast() || ip.IsLinkLocalUnicast() {
-		return check.Refuse("TU-14", check.Net, "want the address of a service, got %q, which is special", host)
+		return check.Refuse("TU-14", check.Net, "want the address of a service, got %s, which is special", ip)
 	}
 	return nil
 }

@@ -1,8 +1,6 @@
 package fetch
 
 import (
-	"cmp"
-	"context"
 	"crypto/tls"
 	"errors"
 	"net"
@@ -55,57 +53,4 @@ func proxy(req *http.Request) (*url.URL, error) {
 		return nil, errors.New("the proxy address in the environment is not a URL")
 	}
 	return u, nil
-}
-
-// HTTPClient returns an *http.Client for libraries that want one. It is not
-// bound to one origin, but each of its requests is bound to its own (OI-7): no
-// redirect elsewhere, https, bodies of at most maxBody bytes, no retry. The
-// errors of an http.Client hold URLs; callers must not pass them on. The func
-// closes what is idle.
-func HTTPClient(c Config, maxBody int64) (*http.Client, func()) {
-	timeout := cmp.Or(c.Timeout, defaultTimeout)
-	next := c.Transport
-	idle := func() {}
-	if next == nil {
-		t := newTransport(timeout, false)
-		next, idle = t, t.CloseIdleConnections
-	}
-	return &http.Client{
-		Transport:     &guard{next: next, agent: cmp.Or(c.UserAgent, "hallmark"), max: maxBody, allowHTTP: c.AllowHTTP},
-		CheckRedirect: checkRedirect,
-		Timeout:       timeout,
-	}, idle
-}
-
-// A guard applies the rules of this package to single round trips.
-type guard struct {
-	next      http.RoundTripper
-	agent     string
-	max       int64
-	allowHTTP bool
-}
-
-func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
-	if err := checkScheme(req.URL, g.allowHTTP); err != nil {
-		if req.Body != nil {
-			req.Body.Close()
-		}
-		return nil, err
-	}
-	ctx, cancel := context.WithCancelCause(req.Context())
-	req = req.Clone(ctx)
-	req.Header.Set("User-Agent", g.agent)
-	req.Header.Set("Accept-Encoding", "identity")
-	res, err := g.next.RoundTrip(req)
-	if err != nil {
-		cancel(nil)
-		return nil, err
-	}
-	if err := checkEncoding(res); err != nil {
-		res.Body.Close()
-		cancel(nil)
-		return nil, err
-	}
-	res.Body = watch(ctx, cancel, res.Body, g.max, window)
-	return res, nil
 }

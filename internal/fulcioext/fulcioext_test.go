@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"errors"
 	"math/big"
 	"net/url"
 	"slices"
@@ -157,6 +158,20 @@ func TestParse(t *testing.T) {
 				t.Errorf("error has %d bytes", len(err.Error()))
 			}
 		})
+	}
+}
+
+func TestID3_ID6_RefusalsNameTheRule(t *testing.T) {
+	alice := san(email("a@x"))
+	for rule, cert := range map[string]*x509.Certificate{
+		"ID-3": leaf(alice, ext(8, []byte(issuer))),
+		"ID-6": leaf(alice, goodIssuer, ext(9, []byte("raw"))),
+	} {
+		_, err := Parse(cert)
+		var refusal *check.Error
+		if !errors.As(err, &refusal) || refusal.Rule != rule {
+			t.Errorf("got %v, want a refusal by %s", err, rule)
+		}
 	}
 }
 

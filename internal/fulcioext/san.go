@@ -37,11 +37,8 @@ func (id *Identity) readSAN(cert *x509.Certificate) error {
 	if !value.ReadASN1(&names, asn1.SEQUENCE) || !value.Empty() {
 		return check.Refuse("CC-6", check.CertProfile, "subject alternative name is not exactly one SEQUENCE")
 	}
-	if names.Empty() {
-		return check.Refuse("CC-5", check.CertProfile, "subject alternative name is empty, want one name")
-	}
 	if !names.ReadAnyASN1(&name, &tag) {
-		return check.Refuse("CC-6", check.CertProfile, "subject alternative name is not DER")
+		return check.Refuse("CC-5", check.CertProfile, "subject alternative name holds no name, want one")
 	}
 	if !names.Empty() {
 		return check.Refuse("CC-5", check.CertProfile, "certificate has several names, want one")

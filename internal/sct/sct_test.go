@@ -12,11 +12,13 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"errors"
 	"math/big"
 	"testing"
 	"time"
 
 	"golang.org/x/crypto/cryptobyte"
+	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 
 	"github.com/hallmarksign/hallmark/internal/check"
 	"github.com/hallmarksign/hallmark/internal/sct/scttest"
@@ -247,6 +249,50 @@ func TestCT2_OnlyTheListIsRemoved(t *testing.T) {
 		if _, err := withoutList(bad); check.Of(err) != check.SCT {
 			t.Errorf("%x: got %v, want check sct", bad, err)
 		}
+	}
+}
+
+func TestCT1_NoListIsNamed(t *testing.T) {
+	w := newWorld(t, nil)
+	_, err := FromCertificate(w.cert(t, func(c *scttest.Certificate) { c.SCTs = nil }))
+	var refusal *check.Error
+	if !errors.As(err, &refusal) || refusal.Rule != "CT-1" {
+		t.Errorf("C1: got %v, want a refusal by CT-1", err)
+	}
+}
+
+func TestCT5_Items(t *testing.T) {
+	last := time.UnixMilli(maxMillis)
+	for _, test := range []struct {
+		name string
+		sct  SCT
+		want check.Check
+	}{
+		{"good", SCT{Time: now, signature: []byte{1}}, ""},
+		{"end of the year 9999", SCT{Time: last, signature: []byte{1}}, ""},
+		{"start of the year 10000", SCT{Time: last.Add(time.Millisecond), signature: []byte{1}}, check.SCT},
+		{"signature empty", SCT{Time: now}, check.SCT},
+	} {
+		if _, err := parseList(encodeList([]SCT{test.sct})); check.Of(err) != test.want {
+			t.Errorf("%s: got %v, want check %q", test.name, err, test.want)
+		}
+	}
+}
+
+func TestLM4_CertificateTooLargeToBeLogged(t *testing.T) {
+	element := func(tag cbasn1.Tag, parts ...[]byte) []byte {
+		var b cryptobyte.Builder
+		b.AddASN1(tag, func(b *cryptobyte.Builder) { b.AddBytes(bytes.Join(parts, nil)) })
+		return b.BytesOrPanic()
+	}
+	extension := func(oid string, value []byte) []byte {
+		return element(cbasn1.SEQUENCE, element(cbasn1.OBJECT_IDENTIFIER, []byte(oid)), element(cbasn1.OCTET_STRING, value))
+	}
+	exts := element(cbasn1.SEQUENCE, extension(oidList, nil), extension("\x2a", make([]byte, 1<<24)))
+	cert := &x509.Certificate{RawTBSCertificate: element(cbasn1.SEQUENCE, element(cbasn1.Tag(3).ContextSpecific().Constructed(), exts))}
+	s := SCT{Time: now, signature: []byte{1}}
+	if err := s.Verify(cert, cert, newKey(t).Public()); check.Of(err) != check.Limit {
+		t.Errorf("got %v, want check limit", err)
 	}
 }
 

@@ -26,7 +26,7 @@ const (
 // Verify checks the signature of a log's key over the precertificate of cert
 // as issued by issuer (CT-2, CT-3). The issuer is the next certificate of the
 // verified path, not one found by name. Errors are *check.Error of check sct,
-// or alg when a log may not have such a key.
+// alg when a log may not have such a key, or limit.
 func (s *SCT) Verify(cert, issuer *x509.Certificate, key crypto.PublicKey) error {
 	signed, err := s.signed(cert, issuer)
 	if err != nil {
@@ -80,9 +80,6 @@ func (s *SCT) signed(cert, issuer *x509.Certificate) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(tbs) >= 1<<24 {
-		return nil, check.Refuse("LM-4", check.Limit, "certificate has %d bytes, want less than %d", len(tbs), 1<<24)
-	}
 	issuerHash := sha256.Sum256(issuer.RawSubjectPublicKeyInfo)
 	b := cryptobyte.NewBuilder(make([]byte, 0, 49+len(tbs)+len(s.Extensions)))
 	b.AddUint8(0) // v1
@@ -94,7 +91,7 @@ func (s *SCT) signed(cert, issuer *x509.Certificate) ([]byte, error) {
 	b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes(s.Extensions) })
 	out, err := b.Bytes()
 	if err != nil {
-		return nil, check.Refuse("CT-2", check.SCT, "signed data: %v", err)
+		return nil, check.Refuse("LM-4", check.Limit, "certificate of %d bytes is too large to be logged: %v", len(tbs), err)
 	}
 	return out, nil
 }

@@ -23,7 +23,7 @@ const maxExact = 1 << 53
 // Of its four values none needs escaping and the names are already sorted.
 // logIndex is the global index, never the one in a shard.
 func Message(body []byte, integratedTime, logIndex int64, logID []byte) []byte {
-	m := make([]byte, 0, 128+base64.StdEncoding.EncodedLen(len(body)))
+	m := make([]byte, 0, 224+base64.StdEncoding.EncodedLen(len(body)))
 	m = append(m, `{"body":"`...)
 	m = base64.StdEncoding.AppendEncode(m, body)
 	m = append(m, `","integratedTime":`...)

@@ -26,18 +26,12 @@ func (t *Token) readSignedData(s cryptobyte.String) error {
 	if err := t.readCerts(&s); err != nil {
 		return err
 	}
-	if s.PeekASN1Tag(contextTag(1)) {
-		return check.Refuse("TS-2", check.TSA, "signed data has revocation lists, want none")
-	}
 	if !s.ReadASN1(&infos, asn1.SET) || !s.Empty() {
-		return check.Refuse("TS-2", check.TSA, "signed data does not end with the signer infos")
-	}
-	if infos.Empty() {
-		return check.Refuse("TS-2", check.TSA, "signed data has no signer info, want one")
+		return check.Refuse("TS-2", check.TSA, "signed data does not end with the signer infos, or has revocation lists")
 	}
 	var info cryptobyte.String
 	if !infos.ReadASN1(&info, asn1.SEQUENCE) {
-		return check.Refuse("TS-2", check.TSA, "signer info is not a SEQUENCE")
+		return check.Refuse("TS-2", check.TSA, "signed data has no signer info, want one")
 	}
 	if !infos.Empty() {
 		return check.Refuse("TS-2", check.TSA, "signed data has several signer infos, want one")

@@ -31,11 +31,8 @@ func (i *signerInfo) read(s cryptobyte.String, content []byte) error {
 		return err
 	}
 	digest, _, ok := readAlg(&s)
-	if !ok {
-		return check.Refuse("TS-2", check.TSA, "signer info has no digest algorithm")
-	}
 	i.hash = hashOf(digest)
-	if i.hash == 0 {
+	if !ok || i.hash == 0 {
 		return check.Refuse("TS-2", check.Alg, "digest algorithm of the signer is %s, want SHA-256, SHA-384 or SHA-512", nameOID(digest))
 	}
 	var attrs, signature cryptobyte.String
@@ -89,12 +86,9 @@ func (i *signerInfo) readID(s *cryptobyte.String) error {
 // readAlg reads the signature algorithm, which must hash as the digest
 // algorithm does.
 func (i *signerInfo) readAlg(s *cryptobyte.String) error {
-	oid, null, ok := readAlg(s)
-	if !ok {
-		return check.Refuse("TS-2", check.Alg, "signature algorithm of the signer is missing or has parameters")
-	}
-	i.alg, ok = sigAlgOf(oid)
-	if !ok {
+	oid, null, _ := readAlg(s) // no oid if it is malformed or has parameters
+	var ok bool
+	if i.alg, ok = sigAlgOf(oid); !ok {
 		return check.Refuse("TS-2", check.Alg, "signature algorithm of the signer is %s, want ECDSA, RSA PKCS #1 v1.5 or Ed25519 with SHA-2", nameOID(oid))
 	}
 	if null && i.alg.family != rsaKey {

@@ -3,7 +3,9 @@ package tsp
 import (
 	"bytes"
 	"crypto"
+	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -210,6 +212,10 @@ func TestTS5_Certificates(t *testing.T) {
 	eku := func(critical bool, purposes ...asn1.ObjectIdentifier) tsptest.Cert {
 		return leaf(func(c *x509.Certificate) { c.ExtraExtensions = []pkix.Extension{tsptest.EKU(critical, purposes...)} })
 	}
+	p224, err := ecdsa.GenerateKey(elliptic.P224(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct {
 		name string
 		leaf tsptest.Cert
@@ -226,6 +232,7 @@ func TestTS5_Certificates(t *testing.T) {
 		{"CC-6 unknown critical extension", leaf(func(c *x509.Certificate) {
 			c.ExtraExtensions = append(c.ExtraExtensions, pkix.Extension{Id: tsptest.MD5, Critical: true, Value: []byte{5, 0}})
 		}), check.TSA},
+		{"CC-8 key on P-224", leaf(func(c *x509.Certificate) { c.PublicKey = p224 }), check.Alg},
 		{"H5 too early", leaf(func(c *x509.Certificate) { c.NotBefore = now.Add(time.Second) }), check.Time},
 		{"H5 too late", leaf(func(c *x509.Certificate) { c.NotAfter = now.Add(-time.Second) }), check.Time},
 		{"TM-5 at notBefore", leaf(func(c *x509.Certificate) { c.NotBefore = now }), ""},
@@ -318,6 +325,7 @@ func TestTS4_TS8_WhoSigned(t *testing.T) {
 		{"H19 serial number of nobody, signer embedded", all[1:], []tsptest.Fault{func(t *tsptest.Token) { t.Serial = big.NewInt(9) }}, check.TSA},
 		{"H26 second leaf, the first is pinned", all, []tsptest.Fault{by(second)}, check.TSA},
 		{"H26 twin: second leaf, none is pinned", all[1:], []tsptest.Fault{by(second)}, ""},
+		{"H22 signed by the intermediate, nothing embedded", all, []tsptest.Fault{by(a.Intermediate), bag()}, check.TSA},
 		{"H22 signed by the intermediate", all, []tsptest.Fault{by(a.Intermediate)}, check.TSA},
 		{"malformed certificate", all[1:], []tsptest.Fault{func(t *tsptest.Token) { t.Certs = append(t.Certs, tsptest.Seq(tsptest.Seq())) }}, check.TSA},
 	} {
@@ -364,6 +372,36 @@ func TestCC10_MeshOfCAs(t *testing.T) {
 	}
 	if took := time.Since(start); took > time.Second {
 		t.Errorf("took %v", took)
+	}
+}
+
+// Five leaves under a ladder of CAs of one name, listed so that the right one
+// is always tried last.
+func TestCC10_LadderOfCAs(t *testing.T) {
+	a := newAuthority(t)
+	template := tsptest.CATemplate("tsa intermediate")
+	top := issue(t, tsptest.Cert{}, template)
+	certs := [][]byte{top.Raw}
+	for range 4 {
+		top = issue(t, top, template)
+		certs = append(certs, top.Raw)
+	}
+	var leaf tsptest.Cert
+	for range 5 {
+		leaf = issue(t, top, tsptest.LeafTemplate("leaf"))
+		certs = append(certs, leaf.Raw)
+	}
+	wantRefusal(t, judge(t, a, a.Chain()[1:], func(t *tsptest.Token) { t.By(leaf).Certs = certs }), check.Limit)
+}
+
+func TestTS1_GrantedWithoutTokenIsNamed(t *testing.T) {
+	der, err := newAuthority(t).Issue(message, now, func(t *tsptest.Token) { t.NoToken = true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "tsa: timestamp was granted, but the response has no token"
+	if _, err := Parse(der); err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }
 

@@ -37,6 +37,9 @@ func statusRows() []Row {
 	return append(rows,
 		Row{"H8", "status of 100 bytes", check.TSA, func(t *Token) { t.Status = new(big.Int).Lsh(big.NewInt(1), 800) }},
 		Row{"H8", "status 2 with text", check.TSA, func(t *Token) { t.Status, t.StatusText = big.NewInt(2), "no\x1b[2J" }},
+		Row{"TS-1", "granted with failure information", check.TSA, func(t *Token) { t.StatusRest = tlv(3, []byte{5, 0x20}) }},
+		Row{"TS-1", "trailing data in the status", check.TSA, func(t *Token) { t.StatusRest = integer(big.NewInt(1)) }},
+		Row{"TS-1", "status text is no sequence", check.TSA, func(t *Token) { t.StatusRest = tlv(0x0c, []byte("fine")) }},
 		Row{"H9", "granted without token", check.TSA, func(t *Token) { t.NoToken = true }},
 	)
 }
@@ -129,6 +132,7 @@ func signerRows(other Cert) []Row {
 		{"H20", "digest algorithm SHA-1", check.Alg, func(t *Token) { t.Digest = SHA1 }},
 		{"H20", "digest algorithm MD5", check.Alg, func(t *Token) { t.Digest = MD5 }},
 		{"H20", "digest algorithm not in the set", check.TSA, func(t *Token) { t.DigestSet = []asn1.ObjectIdentifier{SHA512} }},
+		{"H20", "malformed set of digest algorithms", check.TSA, func(t *Token) { t.DigestRest = tlv(0x30) }},
 		{"H20", "empty set of digest algorithms", check.TSA, func(t *Token) { t.DigestSet = nil }},
 		{"H20", "signature hashes otherwise", check.TSA, func(t *Token) { t.SignatureAlg = ECDSASHA512 }},
 		{"H20", "signature algorithm of another kind of key", check.TSA, func(t *Token) { t.SignatureAlg = RSASHA256 }},

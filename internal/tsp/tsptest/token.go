@@ -49,11 +49,13 @@ type Attribute struct {
 type Token struct {
 	Status     *big.Int
 	StatusText string
+	StatusRest []byte // follows in the PKIStatusInfo
 	NoToken    bool
 
 	ContentInfo asn1.ObjectIdentifier // SignedData
 	Version     int64                 // of SignedData
 	DigestSet   []asn1.ObjectIdentifier
+	DigestRest  []byte                // follows in the set
 	EContent    asn1.ObjectIdentifier // TSTInfo
 	Certs       [][]byte
 	CRLs        []byte
@@ -172,7 +174,7 @@ func (t *Token) DER() ([]byte, error) {
 	if t.StatusText != "" {
 		status = append(status, seq(tlv(0x0c, []byte(t.StatusText))))
 	}
-	parts := [][]byte{seq(status...)}
+	parts := [][]byte{seq(append(status, t.StatusRest)...)}
 	if !t.NoToken {
 		signed, err := t.signedData()
 		if err != nil {
@@ -202,7 +204,7 @@ func (t *Token) signedData() ([]byte, error) {
 	}
 	parts := [][]byte{
 		integer(big.NewInt(t.Version)),
-		tlv(0x31, digests...),
+		tlv(0x31, append(digests, t.DigestRest)...),
 		seq(oid(t.EContent), tlv(0xa0, tlv(4, t.Info.DER()))),
 	}
 	if t.Certs != nil {
