@@ -33,9 +33,11 @@ type Browser struct {
 	// Port to listen on; any free one if 0.
 	Port int
 
-	Open func(ctx context.Context, url string) error // OpenBrowser with Env if nil
-	Out  io.Writer                                   // gets the address to open; nil: nowhere
-	Env  func(string) string                         // for OpenBrowser; nil: an empty environment
+	// Open opens a page and returns at the latest when ctx ends; OpenBrowser with
+	// Env if nil.
+	Open func(ctx context.Context, url string) error
+	Env  func(string) string // nil: an empty environment
+	Out  io.Writer           // gets the address to open; nil: nowhere
 
 	UserAgent string            // "hallmark" if empty
 	Transport http.RoundTripper // nil: one of this module's making
@@ -43,7 +45,7 @@ type Browser struct {
 
 	Now     func() time.Time // time.Now if nil
 	Rand    io.Reader        // crypto/rand.Reader if nil
-	Timeout time.Duration    // of the whole login; 3 min if 0
+	Timeout time.Duration    // of the whole login; 3 min if 0 (OI-5)
 }
 
 // Name returns "browser".
@@ -57,38 +59,48 @@ func (b Browser) Token(parent context.Context, audience string) (Token, error) {
 	ctx, cancel := context.WithTimeoutCause(parent, timeout,
 		check.Refuse("OI-5", check.OIDCCallback, "want a login within %v, got none", timeout).WithNext("sign in again"))
 	defer cancel()
-	p, err := newParty(b.Issuer, b.ClientID, fetch.Config{
-		UserAgent: b.UserAgent, Transport: b.Transport, AllowHTTP: b.AllowHTTP, Retries: 2,
-	})
+	f, err := b.prepare(ctx, audience)
 	if err != nil {
 		return Token{}, err
-	}
-	e, err := p.discover(ctx)
-	if err != nil {
-		return Token{}, err
-	}
-	if err := p.checkEndpoint("authorization_endpoint", e.Authorization); err != nil {
-		return Token{}, err
-	}
-	if err := p.checkPKCE(e); err != nil {
-		return Token{}, err
-	}
-	f := flow{party: p, endpoints: e, audience: audience, now: clock(b.Now)}
-	for _, s := range []*secret{&f.state, &f.nonce, &f.verifier} {
-		if *s, err = random(b.Rand); err != nil {
-			return Token{}, err
-		}
 	}
 	l, err := listen(b.Port, b.RedirectHost)
 	if err != nil {
 		return Token{}, err
 	}
 	f.redirect = l.redirect
-	l.serve(ctx, callback{state: f.state, issuer: p.issuer, needIssuer: e.SendsIssuer})
+	l.serve(ctx, callback{state: f.state, issuer: f.party.issuer, needIssuer: f.endpoints.SendsIssuer})
 	defer l.close()
 	stop := b.show(ctx, f.address(b.Connector))
 	defer stop()
 	return f.wait(ctx, l.arrived)
+}
+
+// prepare asks the provider how it wants to be spoken to, and draws the secrets
+// of this login.
+func (b Browser) prepare(ctx context.Context, audience string) (flow, error) {
+	p, err := newParty(b.Issuer, b.ClientID, fetch.Config{
+		UserAgent: b.UserAgent, Transport: b.Transport, AllowHTTP: b.AllowHTTP, Retries: 2,
+	})
+	if err != nil {
+		return flow{}, err
+	}
+	e, err := p.discover(ctx)
+	if err != nil {
+		return flow{}, err
+	}
+	if err := p.checkEndpoint("authorization_endpoint", e.Authorization); err != nil {
+		return flow{}, err
+	}
+	if err := p.checkPKCE(e); err != nil {
+		return flow{}, err
+	}
+	f := flow{party: p, endpoints: e, audience: audience, now: clock(b.Now)}
+	for _, s := range []*secret{&f.state, &f.nonce, &f.verifier} {
+		if *s, err = random(b.Rand); err != nil {
+			return flow{}, err
+		}
+	}
+	return f, nil
 }
 
 // show prints the address and opens it. The returned func ends what is still

@@ -54,7 +54,7 @@ func decode(raw string) (claims, error) {
 	if err != nil {
 		return claims{}, err
 	}
-	sig, err := base64.RawURLEncoding.Strict().DecodeString(parts[2])
+	sig, err := segment(parts[2])
 	if err != nil || len(sig) == 0 {
 		return claims{}, check.Refuse("SG-2", check.OIDCToken, "want a signature in base64url, got %d characters that are not", len(parts[2]))
 	}
@@ -74,9 +74,18 @@ func decode(raw string) (claims, error) {
 	return c, nil
 }
 
+// segment decodes one part of a token, in its one spelling: the library skips
+// line breaks even when it is strict.
+func segment(part string) ([]byte, error) {
+	if strings.ContainsAny(part, "\r\n") {
+		return nil, base64.CorruptInputError(0)
+	}
+	return base64.RawURLEncoding.Strict().DecodeString(part)
+}
+
 // object reads one part of a token. The error does not repeat the part.
 func object(part, name string) (map[string]jsontext.Value, error) {
-	data, err := base64.RawURLEncoding.Strict().DecodeString(part)
+	data, err := segment(part)
 	if err != nil {
 		return nil, check.Refuse("SG-2", check.OIDCToken, "want a token %s in base64url, got %d characters that are not", name, len(part))
 	}

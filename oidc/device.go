@@ -52,6 +52,9 @@ func (Device) Name() string { return "device" }
 
 // Token shows the code and asks the provider until the person is done.
 func (d Device) Token(parent context.Context, audience string) (Token, error) {
+	if d.Show == nil {
+		return Token{}, check.Refuse("OI-4", check.Internal, "want a func that shows the code, got none")
+	}
 	timeout := cmp.Or(d.Timeout, 10*time.Minute)
 	ctx, cancel := context.WithTimeoutCause(parent, timeout,
 		check.Refuse("OI-4", check.OIDCToken, "want a login within %v, got none", timeout).WithNext("sign in again"))
@@ -80,9 +83,6 @@ func (d Device) Token(parent context.Context, audience string) (Token, error) {
 	if err != nil {
 		return Token{}, err
 	}
-	if d.Show == nil {
-		return Token{}, check.Refuse("OI-4", check.Internal, "want a func that shows the code, got none")
-	}
 	d.Show(code.UserCode, code.URI, code.Complete)
 	g, err := d.poll(ctx, p, e, code, verifier)
 	if err != nil {
@@ -93,8 +93,7 @@ func (d Device) Token(parent context.Context, audience string) (Token, error) {
 	return p.verify(ctx, e, g, "", audience, clock(d.Now)())
 }
 
-// A deviceCode is the answer of the device authorization endpoint (RFC 8628,
-// section 3.2).
+// A deviceCode is an answer that was checked, within our bounds.
 type deviceCode struct {
 	Code     secret
 	UserCode string
@@ -118,34 +117,12 @@ func (p party) startDevice(ctx context.Context, e endpoints, verifier secret) (d
 	if err != nil {
 		return deviceCode{}, err
 	}
-	var body struct {
-		Code     string `json:"device_code"`
-		UserCode string `json:"user_code"`
-		URI      string `json:"verification_uri"`
-		Complete string `json:"verification_uri_complete"`
-		Life     int64  `json:"expires_in"`
-		Interval *int64 `json:"interval"`
-	}
+	var body deviceAnswer
 	if err := strictjson.UnmarshalOpen(res.Body, &body); err != nil {
 		return deviceCode{}, check.Refuse("OI-4", check.OIDCToken, "want a device code answer in JSON, got something else")
 	}
-	if n := len(body.Code); n == 0 || n > maxDevice {
-		return deviceCode{}, check.Refuse("OI-4", check.OIDCToken, "want a device code of 1 to %d bytes, got %d", maxDevice, n)
-	}
-	if n := len(body.UserCode); n == 0 || n > maxUserCode || !ascii(body.UserCode) {
-		return deviceCode{}, check.Refuse("OI-4", check.OIDCToken, "want a user code of 1 to %d ASCII characters, got %q",
-			maxUserCode, strictjson.Clip(body.UserCode)).At("user_code")
-	}
-	if body.Life <= 0 {
-		return deviceCode{}, check.Refuse("OI-4", check.OIDCToken, "want a time to live, got %d", body.Life).At("expires_in")
-	}
-	if err := p.checkPage("verification_uri", body.URI); err != nil {
+	if err := p.checkDevice(body); err != nil {
 		return deviceCode{}, err
-	}
-	if body.Complete != "" {
-		if err := p.checkPage("verification_uri_complete", body.Complete); err != nil {
-			return deviceCode{}, err
-		}
 	}
 	c := deviceCode{Code: newSecret(body.Code), UserCode: body.UserCode, URI: body.URI, Complete: body.Complete, Poll: defaultPoll}
 	c.Life = time.Duration(min(body.Life, 24*3600)) * time.Second
@@ -153,6 +130,38 @@ func (p party) startDevice(ctx context.Context, e endpoints, verifier secret) (d
 		c.Poll = time.Duration(min(max(*body.Interval, 1), int64(maxPoll/time.Second))) * time.Second
 	}
 	return c, nil
+}
+
+// A deviceAnswer is what the device authorization endpoint says (RFC 8628,
+// section 3.2).
+type deviceAnswer struct {
+	Code     string `json:"device_code"`
+	UserCode string `json:"user_code"`
+	URI      string `json:"verification_uri"`
+	Complete string `json:"verification_uri_complete"`
+	Life     int64  `json:"expires_in"`
+	Interval *int64 `json:"interval"`
+}
+
+// checkDevice looks at everything that is shown to the person.
+func (p party) checkDevice(a deviceAnswer) error {
+	if n := len(a.Code); n == 0 || n > maxDevice {
+		return check.Refuse("OI-4", check.OIDCToken, "want a device code of 1 to %d bytes, got %d", maxDevice, n)
+	}
+	if n := len(a.UserCode); n == 0 || n > maxUserCode || !ascii(a.UserCode) {
+		return check.Refuse("OI-4", check.OIDCToken, "want a user code of 1 to %d ASCII characters, got %q",
+			maxUserCode, strictjson.Clip(a.UserCode)).At("user_code")
+	}
+	if a.Life <= 0 {
+		return check.Refuse("OI-4", check.OIDCToken, "want a time to live, got %d", a.Life).At("expires_in")
+	}
+	if err := p.checkPage("verification_uri", a.URI); err != nil {
+		return err
+	}
+	if a.Complete == "" {
+		return nil
+	}
+	return p.checkPage("verification_uri_complete", a.Complete)
 }
 
 // checkPage is checkEndpoint for a page that the person is sent to.

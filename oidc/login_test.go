@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/hallmarksign/hallmark/internal/check"
+	"github.com/hallmarksign/hallmark/internal/fetch"
 )
 
 func TestBrowser_SignsIn(t *testing.T) {
@@ -180,6 +181,11 @@ func TestLogin(t *testing.T) {
 		{"L13 private key", keySet(good, jose.JSONWebKey{Key: testEC(), KeyID: "ec2"}), check.OIDCToken, "public keys only"},
 		{"L13 symmetric key", keySet(good, map[string]any{"kty": "oct", "k": "c2VjcmV0"}), check.OIDCToken, "public keys only"},
 		{"L13 unknown kind beside a good key", keySet(map[string]any{"kty": "LMS"}, good), "", ""},
+		{"L13 keys that are numbers", keySet(1, good), check.OIDCToken, "want JSON web keys"},
+		{"L13 short RSA key", func(p *op) {
+			p.alg = jose.RS256
+			keySet(map[string]any{"kty": "RSA", "kid": "rsa", "e": "AQAB", "n": base64.RawURLEncoding.EncodeToString(make1024())})(p)
+		}, check.OIDCToken, "want a key"},
 		{"L13 no keys", keySet(), check.OIDCToken, "want a key"},
 		{"L13 not a key set", func(p *op) { p.jwks = func() any { return "x" } }, check.OIDCToken, "key set"},
 		{"L14 exp past", claim("exp", testTime.Add(-time.Hour).Unix()), check.OIDCToken, "expired"},
@@ -192,6 +198,8 @@ func TestLogin(t *testing.T) {
 		{"L33 authorization endpoint flag", doc("authorization_endpoint", "-flag"), check.OIDCIss, "authorization_endpoint"},
 		{"endpoint with user", doc("token_endpoint", "https://u:p@other.example/"), check.OIDCIss, "token_endpoint"},
 		{"endpoint with control characters", doc("authorization_endpoint", "https://x/\u202e"), check.OIDCIss, "authorization_endpoint"},
+		{"endpoint with dot segments", doc("token_endpoint", "https://x.example/a/../token"), check.OIDCIss, "dot segments"},
+		{"endpoint too long", doc("jwks_uri", "https://x.example/"+strings.Repeat("x", 2048)), check.OIDCIss, "2048"},
 		{"endpoint missing", func(p *op) { p.discovery = func(m map[string]any) { delete(m, "token_endpoint") } }, check.OIDCIss, "token_endpoint"},
 		{"L26 access denied", func(p *op) {
 			p.callback = func(v url.Values) {
@@ -281,6 +289,30 @@ func hs256(claims map[string]any) string {
 	jws, _ := s.Sign(data)
 	raw, _ := jws.CompactSerialize()
 	return raw
+}
+
+func make1024() []byte {
+	b := make([]byte, 128)
+	b[0], b[127] = 0xff, 1
+	return b
+}
+
+func TestOI7_Issuer(t *testing.T) {
+	for issuer, text := range map[string]string{
+		"": "URL of an issuer", "not a url": "URL of an issuer", "https://": "URL of an issuer", "\x00": "URL of an issuer",
+		"http://issuer.example": "https", "http://localhost:1": "https", "https://u:p@issuer.example": "without user", "https://issuer.example?x": "query",
+	} {
+		_, err := Browser{Issuer: issuer}.Token(t.Context(), "sigstore")
+		wantCheck(t, err, check.Usage, text)
+		_, err = Device{Issuer: issuer, Show: func(string, string, string) {}}.Token(t.Context(), "sigstore")
+		wantCheck(t, err, check.Usage, text)
+	}
+	_, err := Device{Issuer: "https://issuer.example"}.Token(t.Context(), "sigstore")
+	wantCheck(t, err, check.Internal, "shows the code")
+	_, err = party{}.ask(t.Context(), "\x00", fetch.Request{})
+	wantCheck(t, err, check.Internal, "checked endpoint")
+	_, err = keys{}.VerifySignature(t.Context(), "a.b.c")
+	wantCheck(t, err, check.OIDCToken, "want a signed token")
 }
 
 func TestL12_NothingIsFetchedForABadHeader(t *testing.T) {

@@ -1,7 +1,6 @@
 package trustroot
 
 import (
-	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -54,7 +53,7 @@ func keyKinds() map[string]keyKind {
 func KeyDetails() []string { return slices.Sorted(maps.Keys(keyKinds())) }
 
 // parseKey reads the key bytes of kind k. It returns the key and its
-// SubjectPublicKeyInfo.
+// SubjectPublicKeyInfo, encoded anew.
 func parseKey(raw []byte, k keyKind) (crypto.PublicKey, []byte, error) {
 	var key crypto.PublicKey
 	var err error
@@ -72,9 +71,6 @@ func parseKey(raw []byte, k keyKind) (crypto.PublicKey, []byte, error) {
 	spki, err := x509.MarshalPKIXPublicKey(key)
 	if err != nil {
 		return nil, nil, err
-	}
-	if !k.pkcs1 && !bytes.Equal(spki, raw) {
-		return nil, nil, errors.New("key bytes are not in their one DER form")
 	}
 	return key, spki, nil
 }

@@ -227,6 +227,14 @@ func TestTR_EveryFaultHasItsRule(t *testing.T) {
 		{"I19 two roots", "TR-4", "certificateAuthorities[0].certChain.certificates[0]", func(o object) {
 			o["certificateAuthorities"] = []any{chainJSON(other, issue(t, "second", true, nil))}
 		}},
+		{"I19 issuer of the same key has another name", "TR-4", "certificateAuthorities[0].certChain.certificates[0]", func(o object) {
+			renamed, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "renamed"},
+				NotAfter: time.Unix(1.9e9, 0), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}, other.cert, other.key.Public(), other.key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			o["certificateAuthorities"] = []any{chainJSON(issue(t, "inter", true, other), &authority{cert: &x509.Certificate{Raw: renamed}})}
+		}},
 		{"I19 one root twice", "TR-4", "certificateAuthorities[0].certChain.certificates[0]", func(o object) {
 			o["certificateAuthorities"] = []any{chainJSON(other, other)}
 		}},
@@ -434,6 +442,15 @@ func TestTR4_KeyKinds(t *testing.T) {
 			if (err == nil) != ok[i] || err == nil && !bytes.Equal(got, spki) {
 				t.Errorf("%s with form %d: got %v, want ok %v", details, i, err, ok[i])
 			}
+		}
+	}
+	for _, e := range []int{1, 4} {
+		raw, err := x509.MarshalPKIXPublicKey(&rsa.PublicKey{N: rk.N, E: e})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := parseKey(raw, keyKinds()["PKIX_RSA_PKCS1V5"]); err == nil {
+			t.Errorf("the exponent %d is taken", e)
 		}
 	}
 	if list := KeyDetails(); len(list) != len(keyKinds()) || !slices.IsSorted(list) {

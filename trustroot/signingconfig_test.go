@@ -179,7 +179,7 @@ func TestSC9_URLs(t *testing.T) {
 		"", "http://ca.test", "HTTP://ca.test", "file:///etc/passwd", "https://user@ca.test", "https://u:p@ca.test", "https://ca.test?q", "https://ca.test/?",
 		"https://ca.test#f", "https://ca.test/#", "//ca.test", "https://", "https:///x", "https:ca.test", "https://c\u0430.test", "https://xn--c-7sb.test",
 		"https://a.xn--c-7sb.test", "https://ca.test:0", "https://ca.test:65536", "https://ca.test:", "https://ca.test/../x", "https://ca.test/./x",
-		"https://ca.test/%2e%2e/x", "https://ca.test/a b", "https://ca.test\\x", "https://ca.test/\n", "http://localhost:80", "http://127.0.0.1.ca.test", "http://10.0.0.1", "ftp://127.0.0.1",
+		"https://ca.test/%2e%2e/x", "https://ca.test/a b", "https://ca.test\\x", "https://ca.test/\n", "http://localhost:80", "http://127.0.0.1.ca.test", "http://10.0.0.1", "ftp://127.0.0.1", "https://[::1", "https://ca.test:x",
 	} {
 		o := goodConfig()
 		at(o, "caUrls")["url"] = u
