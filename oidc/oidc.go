@@ -44,6 +44,7 @@ type Token struct {
 
 	san      string // what the certificate will name, if sanKnown
 	sanKnown bool
+	likely   string // what it may name instead of Subject, if not sanKnown
 }
 
 // Reveal returns the serialised token. Its only legitimate use is the request
@@ -67,6 +68,19 @@ func (t Token) CertificateIssuer() string { return cmp.Or(t.FederatedIssuer, t.I
 // that the public Fulcio knows. For other issuers known is false: what the
 // certificate names is then up to the configuration of the authority.
 func (t Token) ExpectedSAN() (san string, known bool) { return t.san, t.sanKnown }
+
+// Names returns every subject alternative name that a certificate for t may
+// have, the likeliest first: the one of ExpectedSAN if it is known, else what the
+// claims of a pipeline of a private issuer suggest, and Subject.
+func (t Token) Names() []string {
+	if t.sanKnown {
+		return []string{t.san}
+	}
+	if t.likely != "" {
+		return []string{t.likely, t.Subject}
+	}
+	return []string{t.Subject}
+}
 
 // A Provider obtains a token for an audience. It returns an error that wraps
 // ErrUnavailable when it does not apply here.

@@ -101,6 +101,7 @@ func (t *Token) identify(c claims) error {
 		return err
 	}
 	if email == "" {
+		t.likely = pipelineLike(c)
 		return nil
 	}
 	if v := string(c.members["email_verified"]); v != "true" {

@@ -58,6 +58,18 @@ func pipeline(issuer string) template {
 	return nil
 }
 
+// pipelineLike returns the name that a private Fulcio would give to a token that
+// has the claims of GitHub Actions or GitLab CI but another issuer, such as an
+// enterprise server; "" if it has none.
+func pipelineLike(c claims) string {
+	for _, t := range []template{join("https://github.com/", "{job_workflow_ref}"), join("https://", "{ci_config_ref_uri}")} {
+		if name, ok := t(c); ok {
+			return name
+		}
+	}
+	return ""
+}
+
 // join concatenates parts; one in braces is the claim of that name.
 func join(parts ...string) template {
 	return func(c claims) (string, bool) {

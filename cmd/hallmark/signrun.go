@@ -92,19 +92,19 @@ func (r *signRun) check(_ context.Context, serialised []byte, job sign.Job, who 
 		if t.arg != job.Name {
 			continue
 		}
-		t.result, err = r.services.verifier.Verify(b, t.artifact, verify.AnyOf(identityOf(who)), r.e.now())
+		t.result, err = r.services.verifier.Verify(b, t.artifact, verify.AnyOf(identitiesOf(who)...), r.e.now())
 		return err
 	}
 	return usage("%q is not a target", job.Name)
 }
 
-// identityOf returns the identity that a certificate for a token must have.
-func identityOf(who oidc.Token) verify.Identity {
-	id := verify.Identity{Issuer: verify.Exactly(who.CertificateIssuer()), Subject: verify.Exactly(who.Subject)}
-	if san, known := who.ExpectedSAN(); known {
-		id.Subject = verify.Exactly(san)
+// identitiesOf returns the identities that a certificate for a token may have.
+func identitiesOf(who oidc.Token) []verify.Signer {
+	var list []verify.Signer
+	for _, name := range who.Names() {
+		list = append(list, verify.Identity{Issuer: verify.Exactly(who.CertificateIssuer()), Subject: verify.Exactly(name)})
 	}
-	return id
+	return list
 }
 
 // describe prints what would become public (--dry-run).
@@ -188,12 +188,9 @@ func ask(ctx context.Context, in io.Reader) (string, error) {
 	}
 }
 
+// subjectOf says who a token is for, as the certificate will.
 func subjectOf(who oidc.Token) string {
-	id := who.Subject
-	if san, known := who.ExpectedSAN(); known {
-		id = san
-	}
-	return id + " (" + issuerName(who.CertificateIssuer()) + ")"
+	return who.Names()[0] + " (" + issuerName(who.CertificateIssuer()) + ")"
 }
 
 // print says who signed, when and where it is logged, and the line to publish.

@@ -4,6 +4,7 @@ import (
 	"crypto"
 	"crypto/x509"
 	"encoding/pem"
+	"slices"
 	"strings"
 	"time"
 
@@ -100,12 +101,8 @@ func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // sameIdentity compares the certificate with what the token says.
 func sameIdentity(subject, issuer string, token oidc.Token) error {
-	san, known := token.ExpectedSAN()
-	if !known {
-		san = token.Subject
-	}
-	if subject != san {
-		return check.Refuse("SG-7", check.Server, "certificate is for %q, want %q", subject, san)
+	if names := token.Names(); !slices.Contains(names, subject) {
+		return check.Refuse("SG-7", check.Server, "certificate is for %q, want %q", subject, names[0])
 	}
 	if want := token.CertificateIssuer(); issuer != want {
 		return check.Refuse("SG-7", check.Server, "certificate names issuer %q, want %q", issuer, want)
