@@ -10,24 +10,63 @@ import (
 	"github.com/hallmarksign/hallmark/oidc"
 )
 
-const (
-	clientID      = "sigstore" // of the public client that every instance knows
-	tokenVariable = "SIGSTORE_ID_TOKEN"
-	maxToken      = 64 << 10
-)
+const tokenVariable = "SIGSTORE_ID_TOKEN"
 
 // loginFlags say where the identity token comes from.
 type loginFlags struct {
 	tokenFile string
+	upstream  string
+	device    bool
+	only      string
+	expect    string
 }
 
 func (l *loginFlags) register(f *pflag.FlagSet) {
 	f.StringVar(&l.tokenFile, "identity-token", "", "read the identity token from this `FILE`, or - for standard input; "+tokenVariable+" works as well")
+	f.StringVar(&l.upstream, "login", "", "log in with google, github, microsoft or the provider at this `URL`, without the page that asks which")
+	f.BoolVar(&l.device, "device", false, "log in with a code on another device")
+	f.StringVar(&l.only, "identity-provider", "", "use this provider `NAME` only ("+strings.Join(providerNames(), ", ")+"), or none but a login")
+	f.StringVar(&l.expect, "expect", "", "stop before anything is public if the login is not this `SIGNER` (forms as in verify --from)")
+	f.StringVar(&l.expect, "as", "", "same as --expect")
+}
+
+// check refuses flags that exclude each other.
+func (l *loginFlags) check() error {
+	switch {
+	case l.tokenFile != "" && (l.only != "" || l.device || l.upstream != ""):
+		return usage("--identity-token excludes --identity-provider, --device and --login")
+	case l.device && l.only != "" && l.only != "none" && l.only != "device":
+		return usage("--device excludes --identity-provider %q", l.only)
+	case l.only != "" && l.only != "none" && !knownProvider(l.only):
+		return usage("there is no identity provider %q", l.only).WithNext("choose one of " + strings.Join(providerNames(), ", ") + ", or none")
+	}
+	return nil
+}
+
+// connector returns the name under which Sigstore's issuer knows a provider.
+func (l *loginFlags) connector() (string, error) {
+	switch l.upstream {
+	case "":
+		return "", nil
+	case "google":
+		return issuerGoogle, nil
+	case "github":
+		return issuerGitHub, nil
+	case "microsoft":
+		return issuerMicrosoft, nil
+	}
+	if !strings.HasPrefix(l.upstream, "https://") {
+		return "", usage("--login %q is neither google, github, microsoft nor an https URL", l.upstream)
+	}
+	return l.upstream, nil
 }
 
 // given returns a provider of a token that was given, or nil. A token is read
 // before anything slow is done, and refused on the command line (M1).
 func (l *loginFlags) given(e *env) (oidc.Provider, error) {
+	if err := l.check(); err != nil {
+		return nil, err
+	}
 	switch {
 	case l.tokenFile == "-":
 		return oidc.FromReader(e.stdin, e.now)
@@ -46,25 +85,42 @@ func (l *loginFlags) given(e *env) (oidc.Provider, error) {
 		}
 		return oidc.FromReader(f, e.now)
 	}
-	if token := e.getenv(tokenVariable); token != "" {
+	if token := e.getenv(tokenVariable); token != "" && l.only == "" && !l.device {
 		return oidc.FromReader(strings.NewReader(token), e.now)
 	}
 	return nil, nil
 }
 
-// provider returns the given token's provider, or the browser of the user.
-func (l *loginFlags) provider(e *env, given oidc.Provider, issuer string, out *outputFlags) (oidc.Provider, error) {
+// provider returns where the token comes from: a given one, else the first
+// machine identity that applies here, else the person at the terminal. Nobody is
+// asked anything in a pipeline.
+func (l *loginFlags) provider(e *env, given oidc.Provider, issuer string) (oidc.Provider, error) {
 	if given != nil {
 		return given, nil
 	}
-	if e.ci() {
-		return nil, &check.Error{Check: check.OIDCToken, Err: errNoToken, Next: "give the job an identity token in " + tokenVariable + " or --identity-token FILE"}
+	connector, err := l.connector()
+	if err != nil {
+		return nil, err
 	}
-	return oidc.Browser{
-		Issuer:   issuer,
-		ClientID: clientID,
-		Out:      e.stderr,
-		Env:      e.getenv,
-		Now:      e.now,
-	}, nil
+	person := l.person(e, issuer, connector)
+	switch {
+	case l.only == "browser", l.only == "device", l.device, l.only == "none" && !e.ci():
+		return person, nil
+	case l.only == "none":
+		return nil, &check.Error{Check: check.OIDCToken, Err: errNoToken, Next: "nobody can log in here; allow an identity provider"}
+	case l.only != "":
+		return ambientByName(e, l.only), nil
+	case e.ci():
+		return oidc.FirstOf(ambient(e)...), nil
+	}
+	return oidc.FirstOf(append(ambient(e), person)...), nil
+}
+
+// person returns the login of a person: with a code on another device where no
+// browser can open.
+func (l *loginFlags) person(e *env, issuer, connector string) oidc.Provider {
+	if l.device || l.only == "device" || l.only != "browser" && !e.desktop() {
+		return oidc.Device{Issuer: issuer, Show: showCode(e), UserAgent: userAgent(), Now: e.now}
+	}
+	return oidc.Browser{Issuer: issuer, Connector: connector, Out: e.stderr, Env: e.getenv, UserAgent: userAgent(), Now: e.now}
 }

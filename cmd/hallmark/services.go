@@ -65,7 +65,11 @@ func (o *signOptions) services(ctx context.Context, e *env) (*services, error) {
 // client of the instance.
 func (o *signOptions) signingConfig(ctx context.Context, client *tuf.Client) (*trustroot.SigningConfig, error) {
 	if client != nil {
-		return client.Services(ctx)
+		config, err := client.Services(ctx)
+		if err != nil {
+			return nil, undecided(err)
+		}
+		return config, nil
 	}
 	data, err := readBounded(o.config, trustroot.MaxSize)
 	if err != nil {

@@ -26,7 +26,7 @@ type signRun struct {
 
 // sign logs in, signs every target and writes each bundle as soon as it is there.
 func (r *signRun) sign(ctx context.Context, tokens oidc.Provider) (outcome, error) {
-	provider, err := r.o.login.provider(r.e, tokens, r.services.chosen.OIDC.URL, &r.o.output)
+	provider, err := r.o.login.provider(r.e, tokens, r.services.chosen.OIDC.URL)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -145,6 +145,9 @@ func (r *signRun) describeJSON(who string) error {
 // consent shows what becomes public and asks once. Pipelines are never asked:
 // they have a token because somebody gave them one.
 func (r *signRun) consent(ctx context.Context, who oidc.Token) error {
+	if err := r.o.login.expected(who); err != nil {
+		return err
+	}
 	if r.o.yes {
 		return nil
 	}

@@ -64,7 +64,7 @@ func newTrustUpdate(e *env, done *outcome) *cobra.Command {
 				return err
 			}
 			if err := client.Refresh(cmd.Context()); err != nil {
-				return err
+				return undecided(err)
 			}
 			*done = informed()
 			_, err = fmt.Fprintf(e.stdout, "trust root of %s is up to date\n", trust.name(e))
@@ -96,7 +96,7 @@ func newTrustExport(e *env, done *outcome) *cobra.Command {
 			}
 			data, err := client.Target(cmd.Context(), name)
 			if err != nil {
-				return err
+				return undecided(err)
 			}
 			*done = informed()
 			if out != "" {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/hallmarksign/hallmark/internal/check"
 	"github.com/hallmarksign/hallmark/internal/fetch"
 	"github.com/hallmarksign/hallmark/trustroot"
 	"github.com/hallmarksign/hallmark/trustroot/tuf"
@@ -73,12 +74,21 @@ func (t *trustFlags) root(ctx context.Context, e *env, out *outputFlags) (*trust
 	}
 	root, err := client.Root(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, undecided(err)
 	}
 	for _, w := range client.Warnings() {
 		out.say(e, "hallmark: warning: %s", printable(w, 1024))
 	}
 	return root, client, nil
+}
+
+// undecided marks trust data that can't be used: whatever is wrong with it, it
+// says nothing about an artifact.
+func undecided(err error) error {
+	if check.Of(err).Exit() != check.ExitNo {
+		return err
+	}
+	return &check.Error{Check: check.TrustRoot, Err: err, Next: "look at the trust data with hallmark trust status"}
 }
 
 // client returns the TUF client of the instance.

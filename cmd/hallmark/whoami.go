@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hallmarksign/hallmark/internal/check"
+	"github.com/hallmarksign/hallmark/oidc"
+	"github.com/hallmarksign/hallmark/verify"
+)
+
+func newWhoami(e *env, done *outcome) *cobra.Command {
+	var login loginFlags
+	var output outputFlags
+	cmd := &cobra.Command{
+		Use:   "whoami",
+		Short: "Print which identity would sign, and what each provider says",
+		Long: `Ask each identity provider that needs no person, in the order in which sign asks
+them, and print who would sign. Nothing is signed and nothing is sent to Sigstore.`,
+		Example: `  hallmark whoami
+  hallmark whoami --expect github:owner/repo`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := runWhoami(cmd.Context(), e, &login, &output); err != nil {
+				return err
+			}
+			*done = informed()
+			return nil
+		},
+	}
+	login.register(cmd.Flags())
+	output.register(cmd.Flags())
+	return cmd
+}
+
+// A providerReport is what one provider said.
+type providerReport struct {
+	name  string
+	token *oidc.Token
+	err   error
+}
+
+func runWhoami(ctx context.Context, e *env, l *loginFlags, out *outputFlags) error {
+	given, err := l.given(e)
+	if err != nil {
+		return err
+	}
+	asked := machines(e)
+	if given != nil {
+		asked = []namedProvider{{"given", given}}
+	}
+	var reports []providerReport
+	var who *oidc.Token
+	var failed error
+	for _, p := range asked {
+		if l.only != "" && p.name != l.only {
+			continue
+		}
+		r := providerReport{name: p.name}
+		token, err := p.Token(ctx, audience)
+		if err != nil {
+			r.err = err
+			if who == nil && failed == nil && !errors.Is(err, oidc.ErrUnavailable) {
+				failed = err // sign would stop here
+			}
+		} else {
+			r.token = &token
+			if who == nil && failed == nil {
+				who = &token
+			}
+		}
+		reports = append(reports, r)
+	}
+	if err := printWhoami(e, out, who, reports); err != nil {
+		return err
+	}
+	switch {
+	case failed != nil:
+		return failed
+	case who == nil && e.ci():
+		return &check.Error{Check: check.OIDCToken, Err: errNoToken, Next: "each line says what its provider needs"}
+	case who == nil:
+		return nil // a person would be asked
+	}
+	return l.expected(*who)
+}
+
+// expected refuses an identity other than that of --expect.
+func (l *loginFlags) expected(who oidc.Token) error {
+	if l.expect == "" {
+		return nil
+	}
+	signer, err := parseFrom(l.expect, "")
+	if err != nil && check.Of(err) == check.Usage {
+		signer, err = parseFrom(l.expect, who.CertificateIssuer()) // the issuer goes without saying
+	}
+	if err != nil {
+		return err
+	}
+	want, ok := signer.(verify.Identity)
+	if !ok {
+		return usage("--expect %q is a key, want an identity", l.expect)
+	}
+	for _, name := range who.Names() {
+		if want.Subject.Accepts(name) && want.Issuer.Accepts(who.CertificateIssuer()) {
+			return nil
+		}
+	}
+	return &check.Error{Check: check.Identity, Rule: "SG-7", Err: fmt.Errorf("logged in as %q of %q, expected %q", who.Names()[0], who.CertificateIssuer(), l.expect),
+		Next: "log in as the expected signer; nothing was published"}
+}
+
+func printWhoami(e *env, out *outputFlags, who *oidc.Token, reports []providerReport) error {
+	if out.quiet {
+		return nil
+	}
+	if out.json {
+		return printWhoamiJSON(e, who, reports)
+	}
+	switch {
+	case who != nil:
+		fmt.Fprintf(e.stdout, "%s, for %s\n", printable(subjectOf(*who), 1024), who.Expiry.Sub(e.now()).Round(time.Second))
+	case e.ci():
+		fmt.Fprintln(e.stdout, "nobody")
+	default:
+		fmt.Fprintln(e.stdout, "whoever logs in: sign asks in the browser, or with --device")
+	}
+	for _, r := range reports {
+		var says string
+		if r.err != nil {
+			says = reasonOf(r.err)
+		} else {
+			says = subjectOf(*r.token)
+		}
+		if _, err := fmt.Fprintf(e.stdout, "  %-10s %s\n", r.name, printable(says, 1024)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reasonOf says why a provider has no token, without the words that every such
+// line shares.
+func reasonOf(err error) string {
+	var refused *check.Error
+	if errors.As(err, &refused) && refused.Err != nil {
+		err = refused.Err
+	}
+	return strings.TrimSuffix(err.Error(), ": "+oidc.ErrUnavailable.Error())
+}
+
+func printWhoamiJSON(e *env, who *oidc.Token, reports []providerReport) error {
+	type reportJSON struct {
+		Name    string `json:"name"`
+		Subject string `json:"subject,omitempty"`
+		Reason  string `json:"reason,omitempty"`
+	}
+	out := struct {
+		Schema    int          `json:"schema"`
+		Subject   string       `json:"subject,omitempty"`
+		Issuer    string       `json:"issuer,omitempty"`
+		Expiry    *time.Time   `json:"expiry,omitempty"`
+		Providers []reportJSON `json:"providers"`
+	}{Schema: schema, Providers: []reportJSON{}}
+	if who != nil {
+		expiry := who.Expiry.UTC()
+		out.Subject, out.Issuer, out.Expiry = who.Names()[0], who.CertificateIssuer(), &expiry
+	}
+	for _, r := range reports {
+		j := reportJSON{Name: r.name}
+		if r.err != nil {
+			j.Reason = printable(reasonOf(r.err), 1024)
+		} else {
+			j.Subject = r.token.Names()[0]
+		}
+		out.Providers = append(out.Providers, j)
+	}
+	return writeJSON(e.stdout, out)
+}
