@@ -52,8 +52,8 @@ vuln: ## known vulnerabilities; says so loudly when the database is out of reach
 unit:
 	$(GO) test -race -count=1 ./...
 
-e2e: build ## real servers, real browser, other clients
-	cd e2e && $(GO) test -count=1 -timeout 15m ./...
+e2e: build bin/sandbox ## real servers, real browser, other clients
+	cd e2e && HALLMARK_SANDBOX=$(CURDIR)/bin/sandbox $(GO) test -count=1 -timeout 15m ./...
 
 fuzz: ## every fuzz target for FUZZTIME
 	@set -e; for pkg in $$($(GO) list ./...); do \

@@ -44,10 +44,7 @@ func (b Buildkite) Token(ctx context.Context, audience string) (Token, error) {
 		return Token{}, err
 	}
 	defer c.CloseIdle()
-	body, err := json.Marshal(map[string]string{"audience": audience})
-	if err != nil {
-		return Token{}, check.Refuse("OI-1", check.Internal, "token request: %v", err)
-	}
+	body, _ := json.Marshal(map[string]string{"audience": audience}) // strings always encode
 	res, err := c.Do(ctx, fetch.Request{
 		Method: http.MethodPost, Path: "/jobs/" + url.PathEscape(job) + "/oidc/tokens",
 		Body: body, ContentType: "application/json", Accept: "application/json", MaxBody: maxAnswer,

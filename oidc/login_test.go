@@ -232,6 +232,26 @@ func TestLogin(t *testing.T) {
 				return true
 			}
 		}, check.Net, "got 500"},
+		{"token error that is not JSON", func(p *op) {
+			p.intercept = func(w http.ResponseWriter, r *http.Request) bool {
+				if r.URL.Path != "/token" {
+					return false
+				}
+				r.ParseForm()
+				w.WriteHeader(400)
+				io.WriteString(w, "no: "+r.PostForm.Encode())
+				return true
+			}
+		}, check.Net, "want status 200, got 400"},
+		{"token answer that is not JSON", func(p *op) {
+			p.intercept = func(w http.ResponseWriter, r *http.Request) bool {
+				if r.URL.Path == "/token" {
+					io.WriteString(w, "ok")
+				}
+				return r.URL.Path == "/token"
+			}
+		}, check.Server, "token answer in JSON"},
+		{"claims that point nowhere", claim("_claim_names", map[string]any{"x": "y"}), check.OIDCToken, "identity token:"},
 		{"Q27 captive portal", func(p *op) {
 			p.intercept = func(w http.ResponseWriter, r *http.Request) bool {
 				w.Header().Set("Content-Type", "text/html")

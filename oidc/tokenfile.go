@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/hallmarksign/hallmark/internal/check"
@@ -42,18 +43,16 @@ func (f TokenFile) Token(_ context.Context, audience string) (Token, error) {
 // readFile reads a regular file. Kubernetes puts links in the way, so they are
 // followed; a device or a pipe behind one is not read (L40).
 func readFile(path string) (string, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return "", &check.Error{Check: check.FS, Rule: "OI-1", Field: path, Err: plainFS(err)}
-	}
-	if !info.Mode().IsRegular() {
-		return "", check.Refuse("OI-1", check.FS, "want a regular file, got %s", info.Mode().Type()).At(path)
-	}
-	file, err := os.Open(path)
+	// Opening a pipe without this flag would wait for its writer.
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return "", &check.Error{Check: check.FS, Rule: "OI-1", Field: path, Err: plainFS(err)}
 	}
 	defer file.Close()
+	info, err := file.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return "", check.Refuse("OI-1", check.FS, "want a regular file, got something else").At(path)
+	}
 	return read(file)
 }
 

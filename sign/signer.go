@@ -12,7 +12,7 @@ import (
 
 // DefaultParallel is how many artifacts are in work at once by default. A log
 // entry takes seconds of waiting and no computing.
-const DefaultParallel = 16
+const DefaultParallel = 128
 
 // A Signer signs with an identity instead of a key that is kept. Tokens, CA and
 // Check are needed. It is safe for concurrent use when its fields are.

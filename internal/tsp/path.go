@@ -28,7 +28,7 @@ func (t *Token) path(chain []*x509.Certificate) ([]*x509.Certificate, error) {
 	if !chain[0].IsCA {
 		pinned, cas = chain[0], chain[1:]
 		if t.signer.names(pinned) {
-			return chain, nil
+			return chain, t.brings(pinned)
 		}
 	}
 	for _, ca := range cas {
@@ -55,6 +55,20 @@ func (t *Token) path(chain []*x509.Certificate) ([]*x509.Certificate, error) {
 		return nil, ErrUnknown
 	}
 	return path, nil
+}
+
+// brings checks that a token with certificates has the one that signed it among
+// them: an authority that sends any must send that one (RFC 3161 section 2.4.1).
+func (t *Token) brings(signer *x509.Certificate) error {
+	for _, der := range t.certs {
+		if bytes.Equal(der, signer.Raw) {
+			return nil
+		}
+	}
+	if len(t.certs) > 0 {
+		return check.Refuse("TS-4", check.TSA, "token has %d certificates, but not the one of its signer", len(t.certs))
+	}
+	return nil
 }
 
 // choose returns the path of the embedded certificate that the SignerInfo names

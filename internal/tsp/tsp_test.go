@@ -325,6 +325,12 @@ func TestTS4_TS8_WhoSigned(t *testing.T) {
 		{"H19 serial number of nobody, signer embedded", all[1:], []tsptest.Fault{func(t *tsptest.Token) { t.Serial = big.NewInt(9) }}, check.TSA},
 		{"H26 second leaf, the first is pinned", all, []tsptest.Fault{by(second)}, check.TSA},
 		{"H26 twin: second leaf, none is pinned", all[1:], []tsptest.Fault{by(second)}, ""},
+		{"H17 certificates without the pinned signer", all, []tsptest.Fault{bag(a.Intermediate, second)}, check.TSA},
+		{"H17 twin: no certificates, pinned signer", all, []tsptest.Fault{bag()}, ""},
+		{"H17 pinned signer with a changed bit", all, []tsptest.Fault{bag(a.Leaf), func(t *tsptest.Token) {
+			t.Certs[0] = bytes.Clone(t.Certs[0])
+			t.Certs[0][len(t.Certs[0])-1] ^= 1
+		}}, check.TSA},
 		{"H22 signed by the intermediate, nothing embedded", all, []tsptest.Fault{by(a.Intermediate), bag()}, check.TSA},
 		{"H22 signed by the intermediate", all, []tsptest.Fault{by(a.Intermediate)}, check.TSA},
 		{"malformed certificate", all[1:], []tsptest.Fault{func(t *tsptest.Token) { t.Certs = append(t.Certs, tsptest.Seq(tsptest.Seq())) }}, check.TSA},

@@ -87,3 +87,30 @@ func TestTU2_EmbeddedData(t *testing.T) {
 		t.Fatalf("got %v, want no signing configuration", err)
 	}
 }
+
+func TestTR3_P48_Useful(t *testing.T) {
+	full, err := trustroot.Parse([]byte(publicTrustedRoot))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		change func(r *trustroot.Root)
+		first  bool // useful if nothing came before
+	}{
+		"everything":            {func(*trustroot.Root) {}, true},
+		"no log":                {func(r *trustroot.Root) { r.Logs = nil }, true},
+		"no certificate log":    {func(r *trustroot.Root) { r.CTLogs = nil }, true},
+		"no TSA":                {func(r *trustroot.Root) { r.TSAs = nil }, true},
+		"no authority":          {func(r *trustroot.Root) { r.Authorities = nil }, false},
+		"no source of any time": {func(r *trustroot.Root) { r.Logs, r.TSAs = nil, nil }, false},
+	} {
+		r := *full
+		c.change(&r)
+		if err := useful(&r, nil); (err == nil) != c.first {
+			t.Errorf("%s: got %v first, want useful %v", name, err, c.first)
+		}
+		if err := useful(&r, full); (err == nil) != (name == "everything") {
+			t.Errorf("%s: got %v after a full one", name, err)
+		}
+	}
+}

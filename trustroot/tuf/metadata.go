@@ -49,9 +49,6 @@ func signed[T metadata.Roles](root *rootMeta, role string, m *metadata.Metadata[
 	if !ok {
 		return check.Refuse("TU-9", check.TUFSig, "root version %d has no such role", root.Signed.Version).At(role)
 	}
-	if r.Threshold < 1 {
-		return check.Refuse("TU-9", check.TUFSig, "threshold is %d, want at least 1", r.Threshold).At(role)
-	}
 	by := &rootMeta{Signed: metadata.RootType{
 		Keys:  map[string]*metadata.Key{},
 		Roles: map[string]*metadata.Role{role: {Threshold: r.Threshold}},

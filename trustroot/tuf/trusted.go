@@ -189,9 +189,6 @@ func (t *trusted) target(name string, data []byte) error {
 	if info == nil {
 		return check.Refuse("TU-8", check.TUFMix, "is not a target").At(name)
 	}
-	if int64(len(data)) != info.Length {
-		return check.Refuse("TU-8", check.TUFHash, "has %d bytes, want %d", len(data), info.Length).At(name)
-	}
 	return intact(name, data, info.Length, info.Hashes)
 }
 
