@@ -223,7 +223,7 @@ func TestTU14_Redirects(t *testing.T) {
 			return
 		}
 		if q.Has("self") {
-			http.Redirect(w, r, r.URL.String(), 302)
+			http.Redirect(w, r, r.URL.String(), http.StatusFound)
 			return
 		}
 		if q.Has("empty") {

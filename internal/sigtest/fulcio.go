@@ -68,7 +68,7 @@ func pemCert(raw []byte) string {
 
 // identify checks a token and says whom a certificate is for.
 func (w *World) identify(token string) (Identity, error) {
-	signed, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.RS256})
+	signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256})
 	if err != nil {
 		return Identity{}, err
 	}
