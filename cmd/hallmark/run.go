@@ -47,7 +47,7 @@ func run(ctx context.Context, e *env) (status int) {
 	root := newRoot(e, &done)
 	root.SetArgs(e.args)
 	err := root.ExecuteContext(ctx)
-	if err == nil && stdout.err != nil {
+	if stdout.err != nil {
 		err = &check.Error{Check: check.FS, Field: "standard output", Err: stdout.err}
 	}
 	switch {

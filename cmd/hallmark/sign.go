@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 
@@ -64,6 +65,8 @@ type target struct {
 	artifact verify.Artifact
 	result   *verify.Result
 }
+
+func (t *target) digest() string { return fmt.Sprintf("sha256:%x", t.artifact.Sum(crypto.SHA256)) }
 
 func runSign(ctx context.Context, e *env, o *signOptions, args []string) (outcome, error) {
 	targets, err := o.targets(args)

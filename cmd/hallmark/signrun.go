@@ -1,11 +1,8 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"crypto"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -115,6 +112,9 @@ func (r *signRun) describe(ctx context.Context, tokens oidc.Provider) error {
 		if err != nil {
 			return err
 		}
+		if err := r.o.login.expected(token); err != nil {
+			return err
+		}
 		who = subjectOf(token)
 	}
 	if r.o.output.json {
@@ -122,7 +122,7 @@ func (r *signRun) describe(ctx context.Context, tokens oidc.Provider) error {
 	}
 	fmt.Fprintf(r.e.stdout, "would publish, for ever, in the name of %s:\n", printable(who, 1024))
 	for _, t := range r.targets {
-		fmt.Fprintf(r.e.stdout, "  %s  sha256:%x  to %s\n", printable(t.arg, 1024), t.artifact.Sum(crypto.SHA256), printable(t.output, 1024))
+		fmt.Fprintf(r.e.stdout, "  %s  %s  to %s\n", printable(t.arg, 1024), t.digest(), printable(t.output, 1024))
 	}
 	for _, line := range r.services.describe() {
 		fmt.Fprintf(r.e.stdout, "  %s\n", line)
@@ -134,61 +134,12 @@ func (r *signRun) describe(ctx context.Context, tokens oidc.Provider) error {
 func (r *signRun) describeJSON(who string) error {
 	for _, t := range r.targets {
 		err := writeJSON(r.e.stdout, map[string]any{"schema": schema, "dry_run": true, "artifact": t.arg, "bundle": t.output,
-			"digest": fmt.Sprintf("sha256:%x", t.artifact.Sum(crypto.SHA256)), "identity": who, "services": r.services.describe()})
+			"digest": t.digest(), "identity": who, "services": r.services.describe()})
 		if err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// consent shows what becomes public and asks once. Pipelines are never asked:
-// they have a token because somebody gave them one.
-func (r *signRun) consent(ctx context.Context, who oidc.Token) error {
-	if err := r.o.login.expected(who); err != nil {
-		return err
-	}
-	if r.o.yes {
-		return nil
-	}
-	w := r.e.stderr
-	fmt.Fprintf(w, "This becomes public and stays public:\n  identity  %s\n", printable(subjectOf(who), 1024))
-	for _, t := range r.targets {
-		fmt.Fprintf(w, "  digest    sha256:%x  (%s)\n", t.artifact.Sum(crypto.SHA256), printable(t.arg, 1024))
-	}
-	for _, line := range r.services.describe() {
-		fmt.Fprintf(w, "  service   %s\n", line)
-	}
-	if r.e.ci() {
-		return nil
-	}
-	if !r.e.terminal {
-		return usage("nobody is there to agree that this becomes public").WithNext("add --yes if you agree")
-	}
-	fmt.Fprint(w, "Publish this? [y/N] ")
-	answer, err := ask(ctx, r.e.stdin)
-	if err != nil {
-		return err
-	}
-	if answer != "y" && answer != "yes" {
-		return usage("not agreed; nothing was published")
-	}
-	return nil
-}
-
-// ask reads one line and ends with its context.
-func ask(ctx context.Context, in io.Reader) (string, error) {
-	lines := make(chan string, 1)
-	go func() {
-		line, _ := bufio.NewReader(io.LimitReader(in, 1024)).ReadString('\n')
-		lines <- line
-	}()
-	select {
-	case line := <-lines:
-		return strings.ToLower(strings.TrimSpace(line)), nil
-	case <-ctx.Done():
-		return "", ctx.Err()
-	}
 }
 
 // subjectOf says who a token is for, as the certificate will.

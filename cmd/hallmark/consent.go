@@ -1,0 +1,126 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/hallmarksign/hallmark/internal/atomicfile"
+	"github.com/hallmarksign/hallmark/oidc"
+)
+
+// consent shows what becomes public and asks before the first entry of an
+// identity. Pipelines are never asked: they have a token because somebody gave
+// them one.
+func (r *signRun) consent(ctx context.Context, who oidc.Token) error {
+	if err := r.o.login.expected(who); err != nil {
+		return err
+	}
+	if r.o.yes {
+		return nil
+	}
+	remembered := newConsents(r.e)
+	key := strings.Join([]string{r.o.trust.name(r.e), who.CertificateIssuer(), who.Names()[0]}, "\t")
+	if remembered.has(key) {
+		return nil
+	}
+	r.announce(who)
+	if r.e.ci() {
+		return nil
+	}
+	if !r.e.terminal {
+		return usage("nobody is there to agree that this becomes public").WithNext("add --yes if you agree")
+	}
+	fmt.Fprint(r.e.stderr, "Publish this, and later entries in this name without asking? [y/N] ")
+	answer, err := ask(ctx, r.e.stdin)
+	if err != nil {
+		return err
+	}
+	if answer != "y" && answer != "yes" {
+		return usage("not agreed; nothing was published")
+	}
+	if err := remembered.add(key); err != nil {
+		r.o.output.say(r.e, "hallmark: warning: you will be asked again: %s", printable(err.Error(), 1024))
+	}
+	return nil
+}
+
+func (r *signRun) announce(who oidc.Token) {
+	w := r.e.stderr
+	fmt.Fprintf(w, "This becomes public and stays public:\n  identity  %s\n", printable(subjectOf(who), 1024))
+	for _, t := range r.targets {
+		fmt.Fprintf(w, "  digest    %s  (%s)\n", t.digest(), printable(t.arg, 1024))
+	}
+	for _, line := range r.services.describe() {
+		fmt.Fprintf(w, "  service   %s\n", line)
+	}
+}
+
+// ask reads one line and ends with its context.
+func ask(ctx context.Context, in io.Reader) (string, error) {
+	lines := make(chan string, 1)
+	go func() {
+		line, _ := bufio.NewReader(io.LimitReader(in, 1024)).ReadString('\n')
+		lines <- line
+	}()
+	select {
+	case line := <-lines:
+		return strings.ToLower(strings.TrimSpace(line)), nil
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+}
+
+// consents are the identities whose owner agreed at this machine, one line each
+// in a file of the configuration folder: instance, issuer, subject.
+type consents struct{ path string }
+
+func newConsents(e *env) consents {
+	dir := e.configDir()
+	if dir == "" {
+		return consents{}
+	}
+	return consents{filepath.Join(dir, "consents")}
+}
+
+// has reports whether a line is there. What can't be read is no consent.
+func (c consents) has(line string) bool {
+	lines, _ := c.read()
+	return slices.Contains(lines, line)
+}
+
+func (c consents) add(line string) error {
+	if c.path == "" {
+		return errNoConfigDir
+	}
+	if strings.ContainsAny(line, "\r\n") {
+		return errors.New("the identity has a line break")
+	}
+	lines, err := c.read()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(c.path), 0o700); err != nil {
+		return fileError(c.path, err)
+	}
+	text := strings.Join(append(lines, line), "\n") + "\n"
+	return atomicfile.Write(c.path, []byte(text), 0o600, atomicfile.Options{Overwrite: true})
+}
+
+func (c consents) read() ([]string, error) {
+	if c.path == "" {
+		return nil, nil
+	}
+	data, err := readBounded(c.path, 1<<20)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return strings.Split(strings.TrimSuffix(string(data), "\n"), "\n"), err
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"bytes"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hallmarksign/hallmark/internal/check"
+	"github.com/hallmarksign/hallmark/internal/sigtest"
+)
+
+// interactive runs the command as a person at a terminal who types answer.
+func interactive(t *testing.T, w *sigtest.World, dir, answer string, args ...string) (status int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	vars := map[string]string{
+		"HALLMARK_CONFIG_DIR": filepath.Join(dir, "config"), "HALLMARK_CACHE_DIR": filepath.Join(dir, "cache"),
+		"HALLMARK_INSTANCE": "test", tokenVariable: w.Token(nil),
+	}
+	e := &env{args: args, stdin: strings.NewReader(answer), stdout: &out, stderr: &errs,
+		getenv: func(name string) string { return vars[name] }, now: time.Now, terminal: true}
+	return run(t.Context(), e), out.String(), errs.String()
+}
+
+// A person is asked before the first entry of an identity, once.
+func TestConsent_IsAskedOnce(t *testing.T) {
+	w := sigtest.New(t)
+	w.Clock.Set(time.Now().Truncate(time.Second))
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "root.json"), w.TUF().Root())
+	file := filepath.Join(dir, "app")
+	write(t, file, []byte("an application"))
+	if status, _, stderr := interactive(t, w, dir, "", "trust", "add", "test", "--mirror", w.TUF().URL, "--root", filepath.Join(dir, "root.json")); status != 0 {
+		t.Fatal(stderr)
+	}
+	for _, test := range []struct {
+		name, answer string
+		want         int
+		asked        bool
+		requests     int
+	}{
+		{"no", "n\n", check.ExitUsage, true, 0},
+		{"end of input", "", check.ExitUsage, true, 0},
+		{"yes", "y\n", check.ExitOK, true, 1},
+		{"again", "", check.ExitOK, false, 2},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			status, _, stderr := interactive(t, w, dir, test.answer, "sign", file, "--force")
+			if status != test.want {
+				t.Errorf("exit status %d, want %d: %s", status, test.want, stderr)
+			}
+			if asked := strings.Contains(stderr, "Publish this"); asked != test.asked {
+				t.Errorf("asked: %v, want %v", asked, test.asked)
+			}
+			if got := len(w.Fulcio().Requests()); got != test.requests {
+				t.Errorf("%d requests to the certificate authority, want %d", got, test.requests)
+			}
+		})
+	}
+}
