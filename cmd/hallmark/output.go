@@ -9,7 +9,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hallmarksign/hallmark/bundle"
 	"github.com/hallmarksign/hallmark/internal/check"
+	"github.com/hallmarksign/hallmark/internal/dsse"
 	"github.com/hallmarksign/hallmark/verify"
 )
 
@@ -20,6 +22,7 @@ const schema = 1
 type verdict struct {
 	artifact string // as named on the command line
 	bundle   string // path of the bundle; may be empty
+	claim    *bundle.Bundle
 	result   *verify.Result
 	err      error
 	publish  string // command for the users of a signed artifact; may be empty
@@ -38,6 +41,9 @@ func (v verdict) writeText(w io.Writer, explain bool) error {
 			fmt.Fprintf(&b, ", logged %s #%d", printable(l.Name, 256), l.Index)
 		}
 		b.WriteByte('\n')
+		if s := v.result.Statement; s != nil {
+			fmt.Fprintf(&b, "    states: %s\n", printable(s.PredicateType, 1024))
+		}
 		for _, line := range v.result.Weakened {
 			fmt.Fprintf(&b, "    weakened: %s\n", printable(line, 1024))
 		}
@@ -51,6 +57,19 @@ func (v verdict) writeText(w io.Writer, explain bool) error {
 		}
 	}
 	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// writePredicate writes the predicate of a verified statement, as it was signed.
+func (v verdict) writePredicate(w io.Writer) error {
+	if v.err != nil {
+		return nil
+	}
+	statement, err := dsse.ParseStatement(v.result.Statement.Payload)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "%s\n", statement.Predicate)
 	return err
 }
 

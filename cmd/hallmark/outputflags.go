@@ -8,7 +8,7 @@ import (
 
 // outputFlags say how results are printed.
 type outputFlags struct {
-	json, quiet, explain bool
+	json, quiet, explain, predicate bool
 }
 
 func (o *outputFlags) register(f *pflag.FlagSet) {
@@ -17,8 +17,11 @@ func (o *outputFlags) register(f *pflag.FlagSet) {
 }
 
 func (o *outputFlags) check() error {
-	if o.quiet && (o.json || o.explain) {
-		return usage("--quiet excludes --json and --explain")
+	if o.quiet && (o.json || o.explain || o.predicate) {
+		return usage("--quiet excludes --json, --explain and --print-predicate")
+	}
+	if o.predicate && (o.json || o.explain) {
+		return usage("--print-predicate excludes --json and --explain")
 	}
 	return nil
 }
@@ -31,6 +34,8 @@ func (o *outputFlags) print(e *env, v verdict) error {
 		return nil
 	case o.json:
 		return v.writeJSON(e.stdout, o.explain)
+	case o.predicate:
+		return v.writePredicate(e.stdout)
 	}
 	return v.writeText(e.stdout, o.explain)
 }

@@ -105,6 +105,7 @@ key they must keep, and verifies what others signed.`,
 	root.AddCommand(
 		newSign(e, done),
 		newVerify(e, done),
+		newConvert(e, done),
 		newWhoami(e, done),
 		newTrust(e, done),
 		newVersion(e, done),

@@ -53,6 +53,10 @@ func TestScripts(t *testing.T) {
 				mint(ts, worlds[ts.Getenv("WORK")], args)
 			},
 			"sparse": sparse,
+			"append": func(ts *testscript.TestScript, _ bool, args []string) {
+				text := ts.ReadFile(args[0]) + ts.ReadFile(args[1])
+				ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
+			},
 			"tokenenv": func(ts *testscript.TestScript, _ bool, _ []string) {
 				ts.Setenv("SIGSTORE_ID_TOKEN", worlds[ts.Getenv("WORK")].Token(map[string]any{"jti": canary}))
 			},

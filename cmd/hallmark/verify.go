@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"crypto"
-	"errors"
 	"fmt"
-	"os"
 	"runtime"
 	"strings"
 
@@ -18,10 +16,12 @@ import (
 )
 
 type verifyOptions struct {
-	bundle string
-	signer signerFlags
-	trust  trustFlags
-	output outputFlags
+	source    claimSource
+	predicate string
+	signer    signerFlags
+	evidence  evidenceFlags
+	trust     trustFlags
+	output    outputFlags
 }
 
 func newVerify(e *env, done *outcome) *cobra.Command {
@@ -42,10 +42,15 @@ Nothing is asked of any service: the bundle and the trust root decide.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVarP(&o.bundle, "bundle", "b", "", "read the bundle from this `FILE`")
+	f.StringVarP(&o.source.bundle, "bundle", "b", "", "read the bundle from this `FILE`; one that ends in .jsonl holds several")
+	f.StringVar(&o.source.signature, "signature", "", "read a detached signature from this `FILE` instead of a bundle")
+	f.StringVar(&o.source.certificate, "certificate", "", "`FILE` with the certificate of --signature")
+	f.StringVar(&o.predicate, "type", "", "demand an attestation with this predicate `TYPE`: slsaprovenance1, spdx, cyclonedx, ... or a URI")
 	o.signer.register(f)
+	o.evidence.register(f)
 	o.trust.register(f)
 	o.output.register(f)
+	f.BoolVar(&o.output.predicate, "print-predicate", false, "print the predicate of the attestation")
 	f.BoolVar(&o.output.explain, "explain", false, "print each check with what it saw")
 	return cmd
 }
@@ -59,11 +64,18 @@ func runVerify(ctx context.Context, e *env, o *verifyOptions, args []string) (ou
 		return outcome{}, err
 	}
 	policy.Explain = o.output.explain
+	if err := demandAttestation(&policy, o.predicate); err != nil {
+		return outcome{}, err
+	}
+	evidence, err := o.evidence.evidence()
+	if err != nil {
+		return outcome{}, err
+	}
 	root, _, err := o.trust.root(ctx, e, &o.output)
 	if err != nil {
 		return outcome{}, err
 	}
-	verifier, err := verify.New(root, verify.PublicGood)
+	verifier, err := verify.New(root, evidence)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -75,11 +87,19 @@ func (o *verifyOptions) check(args []string) error {
 	if len(args) == 0 {
 		return usage("no file to verify").WithNext("hallmark verify FILE --from google:alice@example.com")
 	}
-	if o.bundle != "" && len(args) > 1 {
-		return usage("--bundle goes with one file, got %d", len(args))
+	given := o.source.bundle != "" || o.source.signature != ""
+	switch {
+	case given && len(args) > 1:
+		return usage("--bundle and --signature go with one file, got %d", len(args))
+	case o.source.bundle != "" && o.source.signature != "":
+		return usage("--bundle excludes --signature")
+	case o.source.certificate != "" && o.source.signature == "":
+		return usage("--certificate goes with --signature")
+	case o.output.predicate && o.predicate == "":
+		return usage("--print-predicate needs --type")
 	}
 	for _, a := range args {
-		if o.bundle == "" && (a == "-" || isDigest(a)) {
+		if !given && (a == "-" || isDigest(a)) {
 			return usage("%q needs --bundle FILE", a)
 		}
 	}
@@ -97,9 +117,9 @@ type verifyRun struct {
 
 // all verifies every argument on all cores and prints the verdicts in order.
 func (r *verifyRun) all(ctx context.Context, args []string) (outcome, error) {
-	verdicts := make([]chan verdict, len(args))
+	verdicts := make([]chan []verdict, len(args))
 	for i := range verdicts {
-		verdicts[i] = make(chan verdict, 1)
+		verdicts[i] = make(chan []verdict, 1)
 	}
 	var g errgroup.Group
 	g.SetLimit(runtime.GOMAXPROCS(0))
@@ -114,13 +134,13 @@ func (r *verifyRun) all(ctx context.Context, args []string) (outcome, error) {
 	var results []*verify.Result
 	var failed failures
 	for i := range args {
-		v := <-verdicts[i]
-		if v.err != nil {
-			failed = append(failed, v.err)
-		}
-		results = append(results, v.result)
-		if status := check.Of(v.err).Exit(); v.err == nil || status == check.ExitNo || status == check.ExitNotFound {
-			if err := r.o.output.print(r.e, v); err != nil {
+		for _, v := range <-verdicts[i] {
+			if v.err != nil {
+				v.err = r.explainInstance(ctx, v)
+				failed = append(failed, v.err)
+			}
+			results = append(results, v.result)
+			if err := r.print(v); err != nil {
 				return outcome{}, err
 			}
 		}
@@ -131,29 +151,41 @@ func (r *verifyRun) all(ctx context.Context, args []string) (outcome, error) {
 	return proved(results), nil
 }
 
-// one verifies one argument.
-func (r *verifyRun) one(ctx context.Context, arg string) (v verdict) {
-	v.artifact = arg
-	path, err := bundlePath(arg, r.o.bundle)
-	if err != nil {
-		v.err = named(arg, err)
-		return v
+// print prints what is decided; what is not is left to the error (ER-5).
+func (r *verifyRun) print(v verdict) error {
+	if status := check.Of(v.err).Exit(); v.err != nil && status != check.ExitNo && status != check.ExitNotFound {
+		return nil
 	}
-	v.bundle = path
-	v.result, v.err = r.decide(ctx, arg, path)
-	v.err = named(arg, v.err)
-	return v
+	return r.o.output.print(r.e, v)
 }
 
-func (r *verifyRun) decide(ctx context.Context, arg, path string) (*verify.Result, error) {
-	data, err := readBounded(path, bundle.MaxSize)
+// one verifies one argument against each of its bundles.
+func (r *verifyRun) one(ctx context.Context, arg string) []verdict {
+	source, err := r.o.source.find(arg)
 	if err != nil {
-		return nil, err
+		return []verdict{{artifact: arg, err: named(arg, err)}}
 	}
-	b, err := bundle.Parse(data)
-	if err != nil {
-		return nil, err
+	var list []verdict
+	for b, err := range source.claims() {
+		v := verdict{artifact: arg, bundle: source.String(), claim: b}
+		if len(list) > 0 || strings.HasSuffix(source.bundle, ".jsonl") {
+			v.bundle = fmt.Sprintf("%s:%d", source, len(list)+1)
+		}
+		if err == nil {
+			v.result, err = r.decide(ctx, arg, b)
+		}
+		if v.err = err; err != nil {
+			v.err = named(arg, err)
+			if v.bundle != source.String() {
+				v.err = named(v.bundle, err)
+			}
+		}
+		list = append(list, v)
 	}
+	return list
+}
+
+func (r *verifyRun) decide(ctx context.Context, arg string, b *bundle.Bundle) (*verify.Result, error) {
 	artifact, err := r.artifact(ctx, arg, b.Hashes())
 	if err != nil {
 		return nil, err
@@ -174,24 +206,6 @@ func (r *verifyRun) artifact(ctx context.Context, arg string, hashes []crypto.Ha
 // isDigest reports whether an argument is a digest and not the name of a file.
 func isDigest(arg string) bool {
 	return (strings.HasPrefix(arg, "sha256:") || strings.HasPrefix(arg, "sha384:") || strings.HasPrefix(arg, "sha512:")) && !exists(arg)
-}
-
-// bundlePath finds the bundle of a file: the given one, or the first of the
-// usual names beside it (BP-12).
-func bundlePath(artifact, given string) (string, error) {
-	if given != "" {
-		return given, nil
-	}
-	if _, err := os.Stat(artifact); err != nil {
-		return "", fileError(artifact, err)
-	}
-	for _, suffix := range []string{".sigstore.json", ".sigstore"} {
-		if exists(artifact + suffix) {
-			return artifact + suffix, nil
-		}
-	}
-	return "", &check.Error{Check: check.NotFound, Err: errors.New("found neither " + printable(artifact, 256) + ".sigstore.json nor .sigstore beside the file"),
-		Next: "download the bundle that belongs to the file, or name it with --bundle"}
 }
 
 // named puts the name of the artifact before an error, so that several can be

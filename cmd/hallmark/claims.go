@@ -1,0 +1,100 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"strings"
+
+	"github.com/hallmarksign/hallmark/bundle"
+	"github.com/hallmarksign/hallmark/internal/check"
+)
+
+// A claimSource says where the bundle of an artifact is.
+type claimSource struct {
+	bundle      string // a bundle, older bundle or JSON lines
+	signature   string // or a detached signature
+	certificate string // of the detached signature; "": a key of the verifier
+}
+
+// find returns the source for an artifact: the given one, or the first of the
+// usual names beside it (BP-12).
+func (c claimSource) find(artifact string) (claimSource, error) {
+	if c.bundle != "" || c.signature != "" {
+		return c, nil
+	}
+	if _, err := os.Stat(artifact); err != nil {
+		return c, fileError(artifact, err)
+	}
+	for _, suffix := range []string{".sigstore.json", ".sigstore", ".sigstore.jsonl"} {
+		if exists(artifact + suffix) {
+			return claimSource{bundle: artifact + suffix}, nil
+		}
+	}
+	err := &check.Error{Check: check.NotFound, Err: fmt.Errorf("found no %s.sigstore.json, .sigstore or .sigstore.jsonl beside the file", printable(artifact, 256)),
+		Next: "download the bundle that belongs to the file, or name it with --bundle"}
+	if exists(artifact + ".sig") {
+		err.Next = "there is a detached signature: name it with --signature, and its certificate with --certificate"
+	}
+	return c, err
+}
+
+func (c claimSource) String() string {
+	if c.bundle != "" {
+		return c.bundle
+	}
+	return c.signature
+}
+
+var errNoBundles = errors.New("holds no bundle")
+
+// claims reads every bundle of a source.
+func (c claimSource) claims() iter.Seq2[*bundle.Bundle, error] {
+	return func(yield func(*bundle.Bundle, error) bool) {
+		switch {
+		case c.signature != "":
+			yield(c.detached())
+		case strings.HasSuffix(c.bundle, ".jsonl"):
+			f, err := os.Open(c.bundle)
+			if err != nil {
+				yield(nil, fileError(c.bundle, err))
+				return
+			}
+			defer f.Close()
+			none := true
+			for b, err := range bundle.ParseLines(f) {
+				none = false
+				if !yield(b, err) {
+					return
+				}
+			}
+			if none {
+				yield(nil, &check.Error{Check: check.NotFound, Field: printable(c.bundle, 256), Err: errNoBundles})
+			}
+		default:
+			data, err := readBounded(c.bundle, bundle.MaxSize)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			yield(bundle.Open(data))
+		}
+	}
+}
+
+func (c claimSource) detached() (*bundle.Bundle, error) {
+	signature, err := readBounded(c.signature, bundle.MaxSize)
+	if err != nil || c.certificate == "" {
+		return detachedFrom(signature, nil, err)
+	}
+	certificate, err := readBounded(c.certificate, bundle.MaxCert*2)
+	return detachedFrom(signature, certificate, err)
+}
+
+func detachedFrom(signature, certificate []byte, err error) (*bundle.Bundle, error) {
+	if err != nil {
+		return nil, err
+	}
+	return bundle.Detached(signature, certificate)
+}
