@@ -32,6 +32,16 @@ func predicateType(name string) (string, error) {
 	return name, nil
 }
 
+// typeName returns the short name of a predicate type, or the URI itself.
+func typeName(uri string) string {
+	for name, u := range predicateTypes {
+		if u == uri {
+			return name
+		}
+	}
+	return uri
+}
+
 // demandAttestation makes a policy demand a statement with this predicate.
 func demandAttestation(p *verify.Policy, name string) (err error) {
 	if name == "" {

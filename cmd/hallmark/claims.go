@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/hallmarksign/hallmark/bundle"
@@ -19,15 +20,19 @@ type claimSource struct {
 }
 
 // find returns the source for an artifact: the given one, or the first of the
-// usual names beside it (BP-12).
-func (c claimSource) find(artifact string) (claimSource, error) {
+// usual names beside it (BP-12), for an attestation that of its type first.
+func (c claimSource) find(artifact, predicate string) (claimSource, error) {
 	if c.bundle != "" || c.signature != "" {
 		return c, nil
 	}
 	if _, err := os.Stat(artifact); err != nil {
 		return c, fileError(artifact, err)
 	}
-	for _, suffix := range []string{".sigstore.json", ".sigstore", ".sigstore.jsonl"} {
+	suffixes := []string{".sigstore.json", ".sigstore", ".sigstore.jsonl"}
+	if predicate != "" {
+		suffixes = slices.Insert(suffixes, 0, attestationSuffix(predicate))
+	}
+	for _, suffix := range suffixes {
 		if exists(artifact + suffix) {
 			return claimSource{bundle: artifact + suffix}, nil
 		}

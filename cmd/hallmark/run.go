@@ -104,6 +104,7 @@ key they must keep, and verifies what others signed.`,
 	})
 	root.AddCommand(
 		newSign(e, done),
+		newAttest(e, done),
 		newVerify(e, done),
 		newConvert(e, done),
 		newWhoami(e, done),

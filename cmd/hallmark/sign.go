@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/hallmarksign/hallmark/internal/atomicfile"
 	"github.com/hallmarksign/hallmark/internal/check"
@@ -25,6 +26,7 @@ type signOptions struct {
 	trust  trustFlags
 	config string
 	output outputFlags
+	attest *attestOptions // nil for a signature
 }
 
 func newSign(e *env, done *outcome) *cobra.Command {
@@ -40,13 +42,21 @@ public; you are asked first.`,
   hallmark sign dist/*
   hallmark sign --identity-token token.jwt --yes app.tar.gz
   tar c src | hallmark sign - --bundle src.tar.sigstore.json`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			out, err := runSign(cmd.Context(), e, &o, args)
-			*done = out
-			return err
-		},
+		RunE: o.run(e, done),
 	}
-	f := cmd.Flags()
+	o.register(cmd.Flags())
+	return cmd
+}
+
+func (o *signOptions) run(e *env, done *outcome) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		out, err := runSign(cmd.Context(), e, o, args)
+		*done = out
+		return err
+	}
+}
+
+func (o *signOptions) register(f *pflag.FlagSet) {
 	f.StringVarP(&o.bundle, "bundle", "b", "", "write the bundle to this `FILE`")
 	f.BoolVar(&o.force, "force", false, "replace a bundle that exists")
 	f.BoolVarP(&o.yes, "yes", "y", false, "agree that identity and digests become public")
@@ -55,15 +65,15 @@ public; you are asked first.`,
 	o.login.register(f)
 	o.trust.register(f)
 	o.output.register(f)
-	return cmd
 }
 
 // A target is one thing to sign and where its bundle goes.
 type target struct {
-	arg      string // as given
-	output   string
-	artifact verify.Artifact
-	result   *verify.Result
+	arg       string // as given
+	output    string
+	artifact  verify.Artifact
+	statement []byte // what is stated about it; nil for a signature
+	result    *verify.Result
 }
 
 func (t *target) digest() string { return fmt.Sprintf("sha256:%x", t.artifact.Sum(crypto.SHA256)) }
@@ -84,6 +94,11 @@ func runSign(ctx context.Context, e *env, o *signOptions, args []string) (outcom
 	progress := newProgress(e, o.output.quiet || o.output.json)
 	for _, t := range targets {
 		if t.artifact, err = hashTarget(ctx, e, t.arg, progress); err != nil {
+			return outcome{}, err
+		}
+	}
+	if o.attest != nil {
+		if err := o.attest.fill(targets); err != nil {
 			return outcome{}, err
 		}
 	}
@@ -113,6 +128,13 @@ func (o *signOptions) targets(args []string) ([]*target, error) {
 	if err := o.output.check(); err != nil {
 		return nil, err
 	}
+	suffix := ".sigstore.json"
+	if o.attest != nil {
+		if err := o.attest.check(args); err != nil {
+			return nil, err
+		}
+		suffix = o.attest.suffix()
+	}
 	seen := map[string]bool{}
 	var targets []*target
 	for _, arg := range args {
@@ -123,7 +145,7 @@ func (o *signOptions) targets(args []string) ([]*target, error) {
 		case arg == "-" && o.login.tokenFile == "-":
 			return nil, usage("standard input can't be both the artifact and the token")
 		case t.output == "":
-			t.output = arg + ".sigstore.json"
+			t.output = arg + suffix
 		}
 		if seen[filepath.Clean(t.output)] {
 			return nil, usage("%q is given twice", arg)
@@ -162,7 +184,11 @@ func (o *signOptions) write(t *target, serialised []byte) error {
 func jobs(targets []*target) []sign.Job {
 	var list []sign.Job
 	for _, t := range targets {
-		list = append(list, sign.Job{Name: t.arg, Digest: t.artifact.Sum(crypto.SHA256)})
+		job := sign.Job{Name: t.arg, Statement: t.statement}
+		if t.statement == nil {
+			job.Digest = t.artifact.Sum(crypto.SHA256)
+		}
+		list = append(list, job)
 	}
 	return list
 }

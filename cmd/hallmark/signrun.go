@@ -89,7 +89,11 @@ func (r *signRun) check(_ context.Context, serialised []byte, job sign.Job, who 
 		if t.arg != job.Name {
 			continue
 		}
-		t.result, err = r.services.verifier.Verify(b, t.artifact, verify.AnyOf(identitiesOf(who)...), r.e.now())
+		policy := verify.AnyOf(identitiesOf(who)...)
+		if policy.Content = verify.Message; t.statement != nil {
+			policy.Content = verify.Attestation
+		}
+		t.result, err = r.services.verifier.Verify(b, t.artifact, policy, r.e.now())
 		return err
 	}
 	return usage("%q is not a target", job.Name)
@@ -171,9 +175,12 @@ func (r *signRun) publish(t *target) string {
 		line, name = "hallmark verify - --bundle "+quoted(t.output)+" ", ""
 	} else {
 		line += quoted(name) + " "
-		if t.output != name+".sigstore.json" {
+		if t.output != name+".sigstore.json" && (r.o.attest == nil || t.output != name+r.o.attest.suffix()) {
 			line += "--bundle " + quoted(t.output) + " "
 		}
+	}
+	if s := t.result.Statement; s != nil {
+		line += "--type " + quoted(typeName(s.PredicateType)) + " "
 	}
 	s := t.result.Signer
 	line += fromForm(s.Subject, s.SubjectKind, s.Issuer)

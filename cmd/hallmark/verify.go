@@ -161,7 +161,7 @@ func (r *verifyRun) print(v verdict) error {
 
 // one verifies one argument against each of its bundles.
 func (r *verifyRun) one(ctx context.Context, arg string) []verdict {
-	source, err := r.o.source.find(arg)
+	source, err := r.o.source.find(arg, r.o.predicate)
 	if err != nil {
 		return []verdict{{artifact: arg, err: named(arg, err)}}
 	}
