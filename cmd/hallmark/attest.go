@@ -81,6 +81,14 @@ func attestationSuffix(typeName string) string {
 	return ".att.sigstore.json"
 }
 
+// subjectName is what a statement calls its subject.
+func subjectName(t *target) string {
+	if t.place != nil {
+		return t.place.to[0].Repository
+	}
+	return filepath.Base(t.arg)
+}
+
 // fill makes the statement about each target.
 func (a *attestOptions) fill(targets []*target) error {
 	path := a.predicate
@@ -128,7 +136,7 @@ func (a *attestOptions) statementAbout(t *target, predicate []byte) ([]byte, err
 		Predicate     json.RawMessage `json:"predicate"`
 	}{
 		statementType,
-		[]subject{{filepath.Base(t.arg), map[string]string{"sha256": hex.EncodeToString(t.artifact.Sum(crypto.SHA256))}}},
+		[]subject{{subjectName(t), map[string]string{"sha256": hex.EncodeToString(t.artifact.Sum(crypto.SHA256))}}},
 		uri, predicate,
 	})
 }

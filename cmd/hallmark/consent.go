@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -39,7 +37,7 @@ func (r *signRun) consent(ctx context.Context, who oidc.Token) error {
 		return usage("nobody is there to agree that this becomes public").WithNext("add --yes if you agree")
 	}
 	fmt.Fprint(r.e.stderr, "Publish this, and later entries in this name without asking? [y/N] ")
-	answer, err := ask(ctx, r.e.stdin)
+	answer, err := ask(ctx, r.e)
 	if err != nil {
 		return err
 	}
@@ -63,19 +61,14 @@ func (r *signRun) announce(who oidc.Token) {
 	}
 }
 
-// ask reads one line and ends with its context.
-func ask(ctx context.Context, in io.Reader) (string, error) {
-	lines := make(chan string, 1)
-	go func() {
-		line, _ := bufio.NewReader(io.LimitReader(in, 1024)).ReadString('\n')
-		lines <- line
-	}()
-	select {
-	case line := <-lines:
-		return strings.ToLower(strings.TrimSpace(line)), nil
-	case <-ctx.Done():
-		return "", ctx.Err()
+// ask reads one line and ends with its context. The end of the input is an empty
+// answer.
+func ask(ctx context.Context, e *env) (string, error) {
+	line, err := e.line(ctx)
+	if ctx.Err() != nil {
+		return "", err
 	}
+	return strings.ToLower(strings.TrimSpace(line)), nil
 }
 
 // consents are the identities whose owner agreed at this machine, one line each

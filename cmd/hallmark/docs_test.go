@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-const reference = "../../docs/commands.md"
+const referenceFile = "../../docs/commands.md"
 
 // The reference is what the commands say of themselves; -update rewrites it.
 func TestReferenceIsCurrent(t *testing.T) {
@@ -22,12 +22,12 @@ func TestReferenceIsCurrent(t *testing.T) {
 	b.WriteString("# Commands\n\nMade from the help texts by `go test ./cmd/hallmark -update`.\n")
 	describe(&b, newRoot(e, &done))
 	if *update {
-		if err := os.WriteFile(reference, []byte(b.String()), 0o644); err != nil {
+		if err := os.WriteFile(referenceFile, []byte(b.String()), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
-	old, err := os.ReadFile(reference)
+	old, err := os.ReadFile(referenceFile)
 	if err != nil {
 		t.Fatal(err)
 	}

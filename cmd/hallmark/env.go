@@ -19,6 +19,7 @@ type env struct {
 	now            func() time.Time
 	terminal       bool // somebody can answer a question on stdin and read it on stderr
 	movement       bool // stderr may show progress
+	typed          typed
 }
 
 func systemEnv() *env {

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/pflag"
 
@@ -17,6 +18,7 @@ type loginFlags struct {
 	tokenFile string
 	upstream  string
 	device    bool
+	noBrowser bool
 	only      string
 	expect    string
 }
@@ -25,6 +27,7 @@ func (l *loginFlags) register(f *pflag.FlagSet) {
 	f.StringVar(&l.tokenFile, "identity-token", "", "read the identity token from this `FILE`, or - for standard input; "+tokenVariable+" works as well")
 	f.StringVar(&l.upstream, "login", "", "log in with google, github, microsoft or the provider at this `URL`, without the page that asks which")
 	f.BoolVar(&l.device, "device", false, "log in with a code on another device")
+	f.BoolVar(&l.noBrowser, "no-browser", false, "open no browser: print the address, and let the one where it ends be pasted")
 	f.StringVar(&l.only, "identity-provider", "", "use this provider `NAME` only ("+strings.Join(providerNames(), ", ")+"), or none but a login")
 	f.StringVar(&l.expect, "expect", "", "stop before anything is public if the login is not this `SIGNER` (forms as in verify --from)")
 	f.StringVar(&l.expect, "as", "", "same as --expect")
@@ -33,8 +36,12 @@ func (l *loginFlags) register(f *pflag.FlagSet) {
 // check refuses flags that exclude each other.
 func (l *loginFlags) check() error {
 	switch {
-	case l.tokenFile != "" && (l.only != "" || l.device || l.upstream != ""):
-		return usage("--identity-token excludes --identity-provider, --device and --login")
+	case l.tokenFile != "" && (l.only != "" || l.device || l.noBrowser || l.upstream != ""):
+		return usage("--identity-token excludes --identity-provider, --device, --no-browser and --login")
+	case l.device && l.noBrowser:
+		return usage("--device excludes --no-browser")
+	case l.noBrowser && l.only != "" && l.only != "none" && l.only != "browser":
+		return usage("--no-browser excludes --identity-provider %q", l.only)
 	case l.device && l.only != "" && l.only != "none" && l.only != "device":
 		return usage("--device excludes --identity-provider %q", l.only)
 	case l.only != "" && l.only != "none" && !knownProvider(l.only):
@@ -75,17 +82,22 @@ func (l *loginFlags) given(e *env) (oidc.Provider, error) {
 			return nil, usage("--identity-token takes a file, not a token: other users can read command lines").
 				WithNext("put the token in a file or in " + tokenVariable + "; treat this one as public")
 		}
-		f, err := os.Open(l.tokenFile)
+		// Opening a pipe without this flag would wait for its writer (L40).
+		f, err := os.OpenFile(l.tokenFile, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 		if err != nil {
 			return nil, fileError(l.tokenFile, err)
 		}
 		defer f.Close()
-		if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		info, err := f.Stat()
+		if err != nil || !info.Mode().IsRegular() {
 			return nil, fileError(l.tokenFile, errNotRegular)
+		}
+		if oidc.OthersRead(info) {
+			warnReadable(e)(l.tokenFile)
 		}
 		return oidc.FromReader(f, e.now)
 	}
-	if token := e.getenv(tokenVariable); token != "" && l.only == "" && !l.device {
+	if token := e.getenv(tokenVariable); token != "" && l.only == "" && !l.asksPerson() {
 		return oidc.FromReader(strings.NewReader(token), e.now)
 	}
 	return nil, nil
@@ -104,10 +116,10 @@ func (l *loginFlags) provider(e *env, given oidc.Provider, issuer string) (oidc.
 	}
 	person := l.person(e, issuer, connector)
 	switch {
-	case l.only == "browser", l.only == "device", l.device, l.only == "none" && !e.ci():
-		return person, nil
-	case l.only == "none":
+	case e.ci() && (l.only == "none" || l.asksPerson()):
 		return nil, &check.Error{Check: check.OIDCToken, Err: errNoToken, Next: "nobody can log in here; allow an identity provider"}
+	case l.only == "none" || l.asksPerson():
+		return person, nil
 	case l.only != "":
 		return ambientByName(e, l.only), nil
 	case e.ci():
@@ -116,11 +128,25 @@ func (l *loginFlags) provider(e *env, given oidc.Provider, issuer string) (oidc.
 	return oidc.FirstOf(append(ambient(e), person)...), nil
 }
 
-// person returns the login of a person: with a code on another device where no
-// browser can open.
+// asksPerson reports whether the flags want somebody to log in.
+func (l *loginFlags) asksPerson() bool {
+	return l.device || l.noBrowser || l.only == "browser" || l.only == "device"
+}
+
+// person returns the login of a person: where no browser can open, with a code
+// on another device, or if the provider knows no such codes, by pasting.
 func (l *loginFlags) person(e *env, issuer, connector string) oidc.Provider {
-	if l.device || l.only == "device" || l.only != "browser" && !e.desktop() {
-		return oidc.Device{Issuer: issuer, Show: showCode(e), UserAgent: userAgent(), Now: e.now}
+	device := oidc.Device{Issuer: issuer, Show: showCode(e), UserAgent: userAgent(), Now: e.now}
+	browser := oidc.Browser{Issuer: issuer, Connector: connector, Out: e.stderr, Env: e.getenv, NoOpen: l.noBrowser, UserAgent: userAgent(), Now: e.now}
+	if e.terminal || l.noBrowser {
+		browser.Paste = e.line
 	}
-	return oidc.Browser{Issuer: issuer, Connector: connector, Out: e.stderr, Env: e.getenv, UserAgent: userAgent(), Now: e.now}
+	switch {
+	case l.device || l.only == "device":
+		return device
+	case l.noBrowser || l.only == "browser" || e.desktop():
+		return browser
+	}
+	browser.NoOpen = true
+	return oidc.FirstOf(device, browser)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/hallmarksign/hallmark/bundle"
 	"github.com/hallmarksign/hallmark/internal/check"
 	"github.com/hallmarksign/hallmark/internal/dsse"
+	"github.com/hallmarksign/hallmark/oci"
 	"github.com/hallmarksign/hallmark/verify"
 )
 
@@ -23,6 +24,7 @@ type verdict struct {
 	artifact string // as named on the command line
 	bundle   string // path of the bundle; may be empty
 	claim    *bundle.Bundle
+	found    string // where the bundle of an image was found
 	result   *verify.Result
 	err      error
 	publish  string // command for the users of a signed artifact; may be empty
@@ -41,7 +43,10 @@ func (v verdict) writeText(w io.Writer, explain bool) error {
 			fmt.Fprintf(&b, ", logged %s #%d", printable(l.Name, 256), l.Index)
 		}
 		b.WriteByte('\n')
-		if s := v.result.Statement; s != nil {
+		if v.found != "" {
+			fmt.Fprintf(&b, "    found by %s\n", printable(v.found, 1024))
+		}
+		if s := v.result.Statement; s != nil && s.PredicateType != oci.SignPredicate {
 			fmt.Fprintf(&b, "    states: %s\n", printable(s.PredicateType, 1024))
 		}
 		for _, line := range v.result.Weakened {
@@ -93,6 +98,7 @@ type (
 		Schema      int           `json:"schema"`
 		Artifact    string        `json:"artifact"`
 		Bundle      string        `json:"bundle,omitempty"`
+		Found       string        `json:"found,omitempty"`
 		OK          bool          `json:"ok"`
 		Check       check.Check   `json:"check,omitempty"`
 		Rule        string        `json:"rule,omitempty"`
@@ -141,7 +147,7 @@ type (
 )
 
 func (v verdict) writeJSON(w io.Writer, explain bool) error {
-	out := verdictJSON{Schema: schema, Artifact: v.artifact, Bundle: v.bundle, OK: v.err == nil, Verify: v.publish,
+	out := verdictJSON{Schema: schema, Artifact: v.artifact, Bundle: v.bundle, Found: v.found, OK: v.err == nil, Verify: v.publish,
 		Weakened: []string{}, Warnings: []string{}}
 	if v.err != nil {
 		out.Check, out.Error = check.Of(v.err), printable(v.err.Error(), 1024)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"slices"
@@ -22,7 +23,7 @@ func machines(e *env) []namedProvider {
 		{"gitlab", oidc.GitLab{Env: e.getenv, Now: e.now}},
 		{"buildkite", oidc.Buildkite{Env: e.getenv, UserAgent: userAgent(), Now: e.now}},
 		{"circleci", oidc.CircleCI{Env: e.getenv, Now: e.now}},
-		{"file", oidc.TokenFile{Env: e.getenv, Now: e.now}},
+		{"file", oidc.TokenFile{Env: e.getenv, Warn: warnReadable(e), Now: e.now}},
 		{"google", oidc.Google{Env: e.getenv, UserAgent: userAgent(), Now: e.now}},
 	}
 }
@@ -67,12 +68,22 @@ func (e *env) desktop() bool {
 	return false
 }
 
+// warnReadable says that a token lies open (L40).
+func warnReadable(e *env) func(path string) {
+	return func(path string) {
+		fmt.Fprintf(e.stderr, "hallmark: warning: %s can be read by every user of this machine\n", printable(path, 256))
+	}
+}
+
 // showCode tells a person how to log in with another device.
 func showCode(e *env) func(code, address, complete string) {
 	return func(code, address, complete string) {
 		fmt.Fprintf(e.stderr, "To sign in, open this address on any device:\n\n  %s\n\nand enter the code\n\n  %s\n\n", address, code)
 		if complete != "" {
 			fmt.Fprintf(e.stderr, "or open this one, which holds the code:\n\n  %s\n\n", complete)
+		}
+		if e.movement { // a terminal that may have colours
+			drawCode(e.stderr, cmp.Or(complete, address))
 		}
 	}
 }

@@ -27,21 +27,27 @@ type signOptions struct {
 	config string
 	output outputFlags
 	attest *attestOptions // nil for a signature
+	image  imageOptions
 }
 
 func newSign(e *env, done *outcome) *cobra.Command {
 	var o signOptions
 	cmd := &cobra.Command{
-		Use:   "sign FILE... | -",
-		Short: "Sign files with your identity; writes FILE.sigstore.json",
+		Use:   "sign FILE... | IMAGE... | -",
+		Short: "Sign files or images with your identity",
 		Long: `Hash each file, log in once, and sign all of them with one certificate that
 lives ten minutes. Each signature is timestamped, logged and verified before
 FILE.sigstore.json appears. Your identity and the digests become public and stay
-public; you are asked first.`,
+public; you are asked first.
+
+An image is resolved to its digest once, and the digest is signed: with its index
+all platforms, in one statement. The signature is attached to each of them in the
+registry.`,
 		Example: `  hallmark sign app.tar.gz
   hallmark sign dist/*
   hallmark sign --identity-token token.jwt --yes app.tar.gz
-  tar c src | hallmark sign - --bundle src.tar.sigstore.json`,
+  tar c src | hallmark sign - --bundle src.tar.sigstore.json
+  hallmark sign registry.example.com/app:1.2`,
 		RunE: o.run(e, done),
 	}
 	o.register(cmd.Flags())
@@ -65,6 +71,7 @@ func (o *signOptions) register(f *pflag.FlagSet) {
 	o.login.register(f)
 	o.trust.register(f)
 	o.output.register(f)
+	o.image.register(f)
 }
 
 // A target is one thing to sign and where its bundle goes.
@@ -74,12 +81,36 @@ type target struct {
 	artifact  verify.Artifact
 	statement []byte // what is stated about it; nil for a signature
 	result    *verify.Result
+
+	place      *place   // of an image; nil for a file
+	serialised []byte   // of an image: the bundle of an earlier run
+	attached   []string // of an image: where the bundle is
 }
 
-func (t *target) digest() string { return fmt.Sprintf("sha256:%x", t.artifact.Sum(crypto.SHA256)) }
+// content is what the bundle of a target must hold.
+func (t *target) content() verify.Content {
+	if t.statement != nil {
+		return verify.Attestation
+	}
+	return verify.Message
+}
+
+func (t *target) digest() string {
+	if t.place != nil {
+		return t.place.digest
+	}
+	return fmt.Sprintf("sha256:%x", t.artifact.Sum(crypto.SHA256))
+}
 
 func runSign(ctx context.Context, e *env, o *signOptions, args []string) (outcome, error) {
-	targets, err := o.targets(args)
+	isImages, err := images(args)
+	if err != nil {
+		return outcome{}, err
+	}
+	if isImages && o.image.pushOnly != "" {
+		return o.push(ctx, e, args)
+	}
+	targets, err := o.targets(args, isImages)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -92,7 +123,15 @@ func runSign(ctx context.Context, e *env, o *signOptions, args []string) (outcom
 		return outcome{}, err
 	}
 	progress := newProgress(e, o.output.quiet || o.output.json)
+	if isImages {
+		if targets, err = o.imageTargets(ctx, e, services, args); err != nil {
+			return outcome{}, err
+		}
+	}
 	for _, t := range targets {
+		if t.place != nil {
+			continue
+		}
 		if t.artifact, err = hashTarget(ctx, e, t.arg, progress); err != nil {
 			return outcome{}, err
 		}
@@ -118,7 +157,7 @@ func hashTarget(ctx context.Context, e *env, arg string, p *progress) (verify.Ar
 
 // targets checks the arguments and that no bundle is in the way, before any
 // work is done.
-func (o *signOptions) targets(args []string) ([]*target, error) {
+func (o *signOptions) targets(args []string, isImages bool) ([]*target, error) {
 	if len(args) == 0 {
 		return nil, usage("no file to sign").WithNext("hallmark sign FILE")
 	}
@@ -127,6 +166,11 @@ func (o *signOptions) targets(args []string) ([]*target, error) {
 	}
 	if err := o.output.check(); err != nil {
 		return nil, err
+	}
+	if !isImages {
+		if err := o.image.unused(); err != nil {
+			return nil, err
+		}
 	}
 	suffix := ".sigstore.json"
 	if o.attest != nil {
@@ -147,12 +191,17 @@ func (o *signOptions) targets(args []string) ([]*target, error) {
 		case t.output == "":
 			t.output = arg + suffix
 		}
+		if isImages && o.bundle == "" {
+			t.output = arg // names of images are compared as they are
+		}
 		if seen[filepath.Clean(t.output)] {
 			return nil, usage("%q is given twice", arg)
 		}
 		seen[filepath.Clean(t.output)] = true
-		if err := o.free(t); err != nil {
-			return nil, err
+		if !isImages || o.bundle != "" {
+			if err := o.free(t); err != nil {
+				return nil, err
+			}
 		}
 		targets = append(targets, t)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hallmarksign/hallmark/bundle"
+	"github.com/hallmarksign/hallmark/oci"
 	"github.com/hallmarksign/hallmark/oidc"
 	"github.com/hallmarksign/hallmark/sign"
 	"github.com/hallmarksign/hallmark/verify"
@@ -23,6 +24,13 @@ type signRun struct {
 
 // sign logs in, signs every target and writes each bundle as soon as it is there.
 func (r *signRun) sign(ctx context.Context, tokens oidc.Provider) (outcome, error) {
+	left, err := r.resume(ctx)
+	if err != nil {
+		return outcome{}, err
+	}
+	if len(left) == 0 {
+		return r.finish()
+	}
 	provider, err := r.o.login.provider(r.e, tokens, r.services.chosen.OIDC.URL)
 	if err != nil {
 		return outcome{}, err
@@ -38,44 +46,64 @@ func (r *signRun) sign(ctx context.Context, tokens oidc.Provider) (outcome, erro
 		return outcome{}, err
 	}
 	defer session.Close()
-	if err := r.all(ctx, session); err != nil {
+	if err := r.all(ctx, session, left); err != nil {
 		return outcome{}, err
 	}
+	return r.finish()
+}
+
+// finish prints what was signed, in order.
+func (r *signRun) finish() (outcome, error) {
 	var results []*verify.Result
 	for _, t := range r.targets {
 		results = append(results, t.result)
+		if err := r.print(t); err != nil {
+			return outcome{}, err
+		}
 	}
 	return proved(results), nil
 }
 
-// all signs every target and prints what came of it, in order.
-func (r *signRun) all(ctx context.Context, session *sign.Session) error {
-	step, stop := r.progress.wait("waiting for the log", len(r.targets))
-	problems := make([]error, len(r.targets))
-	err := session.Sign(ctx, jobs(r.targets), func(res sign.Result) error {
+// all signs the targets that are left. What was signed is printed also when
+// others failed.
+func (r *signRun) all(ctx context.Context, session *sign.Session, left []*target) error {
+	step, stop := r.progress.wait("waiting for the log", len(left))
+	problems := make([]error, len(left))
+	err := session.Sign(ctx, jobs(left), func(res sign.Result) error {
 		step()
-		t := r.targets[res.Index]
+		t := left[res.Index]
 		if res.Err == nil {
-			res.Err = r.o.write(t, res.Serialised)
+			res.Err = r.write(ctx, t, res.Serialised)
 		}
 		problems[res.Index] = named(t.arg, res.Err)
 		return nil
 	})
 	stop()
 	var failed failures
-	for i, t := range r.targets {
-		if problems[i] != nil {
-			failed = append(failed, problems[i])
-		} else if t.result == nil {
-			return err
-		} else if err := r.print(t); err != nil {
-			return err
+	for _, problem := range problems {
+		if problem != nil {
+			failed = append(failed, problem)
 		}
 	}
-	if len(failed) > 0 {
-		return failed
+	if len(failed) == 0 {
+		return err
 	}
-	return err
+	for i, t := range left {
+		if problems[i] == nil && t.result != nil {
+			if err := r.print(t); err != nil {
+				return err
+			}
+		}
+	}
+	return failed
+}
+
+// write puts a finished bundle in its place: a file, or beside the image.
+func (r *signRun) write(ctx context.Context, t *target, serialised []byte) error {
+	if t.place != nil && t.output == "" {
+		return r.attach(ctx, t, serialised)
+	}
+	return r.o.write(t, serialised)
 }
 
 // check verifies a finished bundle from its bytes as any verifier would, with
@@ -90,9 +118,7 @@ func (r *signRun) check(_ context.Context, serialised []byte, job sign.Job, who 
 			continue
 		}
 		policy := verify.AnyOf(identitiesOf(who)...)
-		if policy.Content = verify.Message; t.statement != nil {
-			policy.Content = verify.Attestation
-		}
+		policy.Content = t.content()
 		t.result, err = r.services.verifier.Verify(b, t.artifact, policy, r.e.now())
 		return err
 	}
@@ -160,9 +186,13 @@ func (r *signRun) print(t *target) error {
 	case r.o.output.json:
 		return v.writeJSON(r.e.stdout, false)
 	}
+	to := t.output
+	if to == "" {
+		to = strings.Join(t.attached, ", ")
+	}
 	s := t.result
 	_, err := fmt.Fprintf(r.e.stdout, "signed  %s  ->  %s\n    by      %s\n    at      %s\n    log     %s\n    verify  %s\n",
-		printable(t.arg, 1024), printable(t.output, 1024), signerText(s.Signer),
+		printable(t.arg, 1024), printable(to, 4096), signerText(s.Signer),
 		s.Times[0].Time.UTC().Format(time.RFC3339), logsText(s.Logs), printable(v.publish, 2048))
 	return err
 }
@@ -175,11 +205,15 @@ func (r *signRun) publish(t *target) string {
 		line, name = "hallmark verify - --bundle "+quoted(t.output)+" ", ""
 	} else {
 		line += quoted(name) + " "
-		if t.output != name+".sigstore.json" && (r.o.attest == nil || t.output != name+r.o.attest.suffix()) {
+		if t.place != nil {
+			if line = "hallmark verify " + quoted(strings.TrimSuffix(name, " (tag)")) + " "; t.output != "" {
+				line += "--bundle " + quoted(t.output) + " "
+			}
+		} else if t.output != name+".sigstore.json" && (r.o.attest == nil || t.output != name+r.o.attest.suffix()) {
 			line += "--bundle " + quoted(t.output) + " "
 		}
 	}
-	if s := t.result.Statement; s != nil {
+	if s := t.result.Statement; s != nil && s.PredicateType != oci.SignPredicate {
 		line += "--type " + quoted(typeName(s.PredicateType)) + " "
 	}
 	s := t.result.Signer

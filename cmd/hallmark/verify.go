@@ -20,6 +20,7 @@ type verifyOptions struct {
 	predicate string
 	signer    signerFlags
 	evidence  evidenceFlags
+	platforms platformFlags
 	trust     trustFlags
 	output    outputFlags
 }
@@ -27,13 +28,17 @@ type verifyOptions struct {
 func newVerify(e *env, done *outcome) *cobra.Command {
 	var o verifyOptions
 	cmd := &cobra.Command{
-		Use:   "verify FILE... | sha256:HEX | -",
-		Short: "Check who signed a file, when, and where it is logged",
+		Use:   "verify FILE... | IMAGE... | sha256:HEX | -",
+		Short: "Check who signed a file or an image, when, and where it is logged",
 		Long: `Check that each file was signed by the expected signer. The bundle is found
 beside the file (FILE.sigstore.json, then FILE.sigstore) or named by --bundle.
-Nothing is asked of any service: the bundle and the trust root decide.`,
+Nothing is asked of any service: the bundle and the trust root decide.
+
+The signatures of an image are looked for in its registry: by the referrers API,
+under the fallback tag and under the tags of the older scheme.`,
 		Example: `  hallmark verify app.tar.gz --from google:alice@example.com
   hallmark verify dist/* --from github:owner/repo
+  hallmark verify registry.example.com/app:1.2 --from github:owner/repo --all-platforms
   hallmark verify sha256:9f86d0... --bundle app.sigstore.json --from key:release.pub`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			out, err := runVerify(cmd.Context(), e, &o, args)
@@ -48,6 +53,7 @@ Nothing is asked of any service: the bundle and the trust root decide.`,
 	f.StringVar(&o.predicate, "type", "", "demand an attestation with this predicate `TYPE`: slsaprovenance1, spdx, cyclonedx, ... or a URI")
 	o.signer.register(f)
 	o.evidence.register(f)
+	o.platforms.register(f)
 	o.trust.register(f)
 	o.output.register(f)
 	f.BoolVar(&o.output.predicate, "print-predicate", false, "print the predicate of the attestation")
@@ -56,7 +62,11 @@ Nothing is asked of any service: the bundle and the trust root decide.`,
 }
 
 func runVerify(ctx context.Context, e *env, o *verifyOptions, args []string) (outcome, error) {
-	if err := o.check(args); err != nil {
+	isImages, err := images(args)
+	if err != nil {
+		return outcome{}, err
+	}
+	if err := o.check(args, isImages); err != nil {
 		return outcome{}, err
 	}
 	policy, err := o.signer.policy()
@@ -80,10 +90,18 @@ func runVerify(ctx context.Context, e *env, o *verifyOptions, args []string) (ou
 		return outcome{}, err
 	}
 	run := &verifyRun{e: e, o: o, verifier: verifier, policy: policy, progress: newProgress(e, o.output.quiet || o.output.json)}
-	return run.all(ctx, args)
+	if isImages && o.source == (claimSource{}) {
+		client, err := o.platforms.registry.client(e)
+		if err != nil {
+			return outcome{}, err
+		}
+		defer client.CloseIdle()
+		return run.all(ctx, args, (&imageRun{run, client}).image)
+	}
+	return run.all(ctx, args, run.one)
 }
 
-func (o *verifyOptions) check(args []string) error {
+func (o *verifyOptions) check(args []string, isImages bool) error {
 	if len(args) == 0 {
 		return usage("no file to verify").WithNext("hallmark verify FILE --from google:alice@example.com")
 	}
@@ -103,6 +121,9 @@ func (o *verifyOptions) check(args []string) error {
 			return usage("%q needs --bundle FILE", a)
 		}
 	}
+	if err := o.platforms.check(isImages); err != nil {
+		return err
+	}
 	return o.output.check()
 }
 
@@ -116,7 +137,7 @@ type verifyRun struct {
 }
 
 // all verifies every argument on all cores and prints the verdicts in order.
-func (r *verifyRun) all(ctx context.Context, args []string) (outcome, error) {
+func (r *verifyRun) all(ctx context.Context, args []string, one func(context.Context, string) []verdict) (outcome, error) {
 	verdicts := make([]chan []verdict, len(args))
 	for i := range verdicts {
 		verdicts[i] = make(chan []verdict, 1)
@@ -126,7 +147,7 @@ func (r *verifyRun) all(ctx context.Context, args []string) (outcome, error) {
 	go func() {
 		for i, a := range args {
 			g.Go(func() error {
-				verdicts[i] <- r.one(ctx, a)
+				verdicts[i] <- one(ctx, a)
 				return nil
 			})
 		}
@@ -195,6 +216,16 @@ func (r *verifyRun) decide(ctx context.Context, arg string, b *bundle.Bundle) (*
 
 func (r *verifyRun) artifact(ctx context.Context, arg string, hashes []crypto.Hash) (verify.Artifact, error) {
 	switch {
+	case isImage(arg):
+		client, err := r.o.platforms.registry.client(r.e)
+		if err != nil {
+			return verify.Artifact{}, err
+		}
+		a, err := client.Resolve(ctx, reference(arg))
+		if err != nil {
+			return verify.Artifact{}, err
+		}
+		return verify.ParseDigest(a.Digest)
 	case isDigest(arg):
 		return verify.ParseDigest(arg)
 	case arg == "-":

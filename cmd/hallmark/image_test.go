@@ -1,0 +1,177 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hallmarksign/hallmark/internal/check"
+	"github.com/hallmarksign/hallmark/internal/sigtest"
+)
+
+// An imageWorld is a Sigstore, a folder and the command in it.
+type imageWorld struct {
+	*sigtest.World
+	t   *testing.T
+	dir string
+}
+
+func newImageWorld(t *testing.T) imageWorld {
+	w := sigtest.New(t)
+	w.Clock.Set(time.Now().Truncate(time.Second))
+	i := imageWorld{w, t, t.TempDir()}
+	write(t, filepath.Join(i.dir, "root.json"), w.TUF().Root())
+	i.must("trust", "add", "test", "--mirror", w.TUF().URL, "--root", filepath.Join(i.dir, "root.json"))
+	return i
+}
+
+func (i imageWorld) must(args ...string) string {
+	i.t.Helper()
+	status, stdout, stderr := interactive(i.t, i.World, i.dir, "", args...)
+	if status != check.ExitOK {
+		i.t.Fatalf("hallmark %s: exit status %d\n%s%s", strings.Join(args, " "), status, stdout, stderr)
+	}
+	return stdout
+}
+
+func (i imageWorld) fails(want int, args ...string) string {
+	i.t.Helper()
+	status, stdout, stderr := interactive(i.t, i.World, i.dir, "", args...)
+	if status != want {
+		i.t.Fatalf("hallmark %s: exit status %d, want %d\n%s%s", strings.Join(args, " "), status, want, stdout, stderr)
+	}
+	return stderr
+}
+
+func (i imageWorld) verify(ref string, flags ...string) []string {
+	return append([]string{"verify", ref, "--from", "alice@example.com", "--issuer", i.Issuer().URL}, flags...)
+}
+
+// One login, one certificate, one log entry for an index and its children; each
+// verifies alone, also after copying, saving and loading.
+func TestImage_IndexWithFivePlatforms(t *testing.T) {
+	for _, referrers := range []bool{true, false} {
+		name := map[bool]string{true: "referrers API", false: "fallback tag"}[referrers]
+		t.Run(name, func(t *testing.T) {
+			w := newImageWorld(t)
+			src, dst := newRegistry(t, referrers), newRegistry(t, true)
+			digest := pushIndex(t, src+"/app:1", 5)
+			out := w.must("sign", src+"/app:1", "--yes")
+			if !strings.Contains(out, digest) {
+				t.Errorf("output %q does not name %s", out, digest)
+			}
+			if n := len(w.Fulcio().Requests()); n != 1 {
+				t.Errorf("%d certificates, want 1", n)
+			}
+			if n := len(w.Rekor(2).Requests()); n != 1 {
+				t.Errorf("%d log entries, want 1", n)
+			}
+			out = w.must(w.verify(src+"/app:1", "--all-platforms")...)
+			if n := strings.Count(out, "ok  "); n != 6 {
+				t.Errorf("%d verdicts, want 6:\n%s", n, out)
+			}
+			if !strings.Contains(out, "found by "+name) {
+				t.Errorf("output does not say %q:\n%s", name, out)
+			}
+			w.must("image", "copy", src+"/app:1", dst+"/mirror/app:1")
+			w.must(w.verify(dst+"/mirror/app:1", "--all-platforms")...)
+			archive := filepath.Join(w.dir, "app.tar")
+			w.must("image", "save", src+"/app:1", "--output", archive)
+			w.must(w.verify("oci:"+archive, "--offline")...)
+			w.must("image", "load", archive, dst+"/loaded:1")
+			w.must(w.verify(dst+"/loaded:1", "--all-platforms")...)
+			if tree := w.must("image", "tree", src+"/app:1"); !strings.Contains(tree, "claims alice@example.com") {
+				t.Errorf("tree does not say who:\n%s", tree)
+			}
+		})
+	}
+}
+
+func TestImage_Refusals(t *testing.T) {
+	w := newImageWorld(t)
+	host := newRegistry(t, true)
+	pushIndex(t, host+"/app:1", 1)
+	pushIndex(t, host+"/other:1", 1)
+	if stderr := w.fails(check.ExitNotFound, w.verify(host+"/app:1")...); !strings.Contains(stderr, "not_found: ") {
+		t.Errorf("O21: %s", stderr)
+	}
+	w.must("sign", host+"/app:1", "--yes")
+	w.must(w.verify(host + "/app:1")...)
+	if stderr := w.fails(check.ExitNo, "verify", host+"/app:1", "--from", "google:bob@example.com"); !strings.Contains(stderr, "identity: ") {
+		t.Errorf("D1: %s", stderr)
+	}
+	// O18: a valid bundle of another image.
+	bundles := w.must("image", "download", host+"/app:1")
+	file := filepath.Join(w.dir, "app.sigstore.json")
+	write(t, file, []byte(bundles))
+	status, _, stderr := interactive(t, w.World, w.dir, "", "image", "attach", file, host+"/other:1")
+	if status == check.ExitOK {
+		w.fails(check.ExitNo, w.verify(host+"/other:1")...)
+	} else if !strings.Contains(stderr, "statement: ") && !strings.Contains(stderr, "oci: ") {
+		t.Errorf("O18: %s", stderr)
+	}
+	for _, args := range [][]string{
+		{"sign", host + "/app:1", file, "--yes"},
+		{"sign", file, "--storage", "tags", "--yes"},
+		{"sign", host + "/app:1", "--storage", "nowhere", "--yes"},
+		{"verify", file, "--platform", "linux/amd64", "--from", "google:a@b"},
+		{"verify", host + "/app:1", "--platform", "linux/amd64", "--all-platforms", "--from", "google:a@b"},
+		{"image"}, {"image", "tree"}, {"image", "clean", host + "/app:1"}, {"image", "save", host + "/app:1"},
+	} {
+		w.fails(check.ExitUsage, args...)
+	}
+	w.must("image", "clean", host+"/app:1", "--signatures", "--yes")
+	w.fails(check.ExitNotFound, w.verify(host+"/app:1")...)
+}
+
+// Both schemes of storage, and attestations.
+func TestImage_OlderSchemeAndAttestations(t *testing.T) {
+	w := newImageWorld(t)
+	host := newRegistry(t, true)
+	pushIndex(t, host+"/app:1", 2)
+	if stderr := w.fails(check.ExitNo, "sign", host+"/app:1", "--yes", "--storage", "tags"); !strings.Contains(stderr, "signcfg: ") {
+		t.Errorf("Rekor v2 and the older scheme: %s", stderr)
+	}
+	root, config := filepath.Join(w.dir, "trusted_root.json"), filepath.Join(w.dir, "signing_config.json")
+	write(t, root, w.TrustedRoot())
+	write(t, config, w.SigningConfig(func(doc map[string]any) {
+		for _, log := range doc["rekorTlogUrls"].([]any) {
+			log.(map[string]any)["url"] = w.Rekor(1).URL
+			log.(map[string]any)["majorApiVersion"] = 1
+		}
+	}))
+	w.must("sign", host+"/app:1", "--yes", "--storage", "tags", "-a", "build=7", "--trusted-root", root, "--signing-config", config)
+	if out := w.must(w.verify(host+"/app:1", "--all-platforms")...); !strings.Contains(out, "legacy tag .sig") {
+		t.Errorf("not found under the old tag:\n%s", out)
+	}
+	sbom := filepath.Join(w.dir, "sbom.json")
+	write(t, sbom, []byte(`{"spdxVersion":"SPDX-2.3"}`))
+	w.must("attest", host+"/app:1", "--predicate", sbom, "--type", "spdx", "--yes")
+	if out := w.must(w.verify(host+"/app:1", "--type", "spdx", "--print-predicate")...); !strings.Contains(out, "SPDX-2.3") {
+		t.Errorf("predicate is %q", out)
+	}
+	w.fails(check.ExitNo, w.verify(host+"/app:1", "--type", "cyclonedx")...)
+}
+
+// A signature that was made but could not be attached is attached by the next
+// run, without another log entry.
+func TestImage_SecondRunMakesNoSecondEntry(t *testing.T) {
+	w := newImageWorld(t)
+	host, breakIt := newFragileRegistry(t)
+	pushIndex(t, host+"/app:1", 1)
+	breakIt(true)
+	if stderr := w.fails(check.ExitUndecided, "sign", host+"/app:1", "--yes"); !strings.Contains(stderr, "run the same command again") {
+		t.Errorf("no next step: %s", stderr)
+	}
+	if _, err := os.Stat(filepath.Join(w.dir, "cache", "pending")); err != nil {
+		t.Error(err)
+	}
+	breakIt(false)
+	w.must("sign", host+"/app:1", "--yes")
+	if n := len(w.Rekor(2).Requests()); n != 1 {
+		t.Errorf("%d log entries, want 1", n)
+	}
+	w.must(w.verify(host + "/app:1")...)
+}

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/pflag"
+
+	"github.com/hallmarksign/hallmark/internal/check"
+	"github.com/hallmarksign/hallmark/oci"
+	"github.com/hallmarksign/hallmark/verify"
+)
+
+// maxCandidates bounds the signatures that are looked at for one image.
+const maxCandidates = 64
+
+// platformFlags say which of the images behind an index are verified.
+type platformFlags struct {
+	registry registryFlags
+	one      string
+	all      bool
+}
+
+func (p *platformFlags) register(f *pflag.FlagSet) {
+	p.registry.register(f)
+	f.StringVar(&p.one, "platform", "", "image: verify the image of this `PLATFORM`, such as linux/arm64")
+	f.BoolVar(&p.all, "all-platforms", false, "image: verify the index and every image behind it")
+}
+
+func (p *platformFlags) check(isImages bool) error {
+	switch {
+	case p.one != "" && p.all:
+		return usage("--platform excludes --all-platforms")
+	case !isImages && (p.one != "" || p.all || p.registry.repository != ""):
+		return usage("--platform, --all-platforms and --signature-repository are for images")
+	}
+	return nil
+}
+
+// An imageRun is the verification of images; registry sessions are shared.
+type imageRun struct {
+	*verifyRun
+	client *oci.Client
+}
+
+// image verifies one image, or several behind an index.
+func (r *imageRun) image(ctx context.Context, arg string) []verdict {
+	a, err := r.client.Resolve(ctx, reference(arg))
+	if err != nil {
+		return []verdict{{artifact: arg, err: named(arg, err)}}
+	}
+	flags := &r.o.platforms
+	if flags.one != "" {
+		child, err := a.Platform(flags.one)
+		if err != nil {
+			return []verdict{{artifact: arg, err: named(arg, err)}}
+		}
+		return []verdict{r.member(ctx, child, a)}
+	}
+	list := []verdict{r.member(ctx, a)}
+	if flags.all {
+		for _, p := range a.Platforms {
+			child, err := a.Child(p)
+			if err != nil {
+				list = append(list, verdict{artifact: arg, err: named(arg, err)})
+				continue
+			}
+			list = append(list, r.member(ctx, child, a))
+		}
+	}
+	return list
+}
+
+// member verifies one manifest: by what is attached to it, else by what is
+// attached to an index that has it, if that names it.
+func (r *imageRun) member(ctx context.Context, a oci.Artifact, parents ...oci.Artifact) verdict {
+	v := verdict{artifact: a.Ref()}
+	var reasons []error
+	found := 0
+	for _, holder := range append([]oci.Artifact{a}, parents...) {
+		for f, err := range r.client.Bundles(ctx, holder, maxCandidates) {
+			found++
+			result := (*verify.Result)(nil)
+			if err == nil {
+				result, err = r.candidate(a, f)
+			}
+			if err == nil {
+				v.result, v.found, v.claim = result, f.Where+", "+f.Digest, f.Bundle
+				if n := len(reasons); n > 0 {
+					v.result.Warnings = append(v.result.Warnings, fmt.Sprintf("%d other signatures were not accepted: %v", n, reasons[0]))
+				}
+				return v
+			}
+			if v.claim == nil {
+				v.claim = f.Bundle
+			}
+			reasons = append(reasons, err)
+		}
+	}
+	if found == 0 {
+		v.err = named(a.Ref(), &check.Error{Check: check.NotFound, Err: errors.New("nothing is attached to the image"), Next: "ask the publisher for a signature, or name its place with --signature-repository"})
+		return v
+	}
+	v.err = named(a.Ref(), noneOf(reasons))
+	return v
+}
+
+// candidate verifies one bundle that claims to be about an image. The statement
+// must name its digest; in the older scheme the signed payload does.
+func (r *imageRun) candidate(a oci.Artifact, f oci.Found) (*verify.Result, error) {
+	policy := r.policy
+	if f.Payload != nil {
+		artifact, err := verify.Hash(bytes.NewReader(f.Payload), crypto.SHA256)
+		if err != nil {
+			return nil, err
+		}
+		if policy.Content == verify.AnyContent {
+			policy.Content = verify.Message
+		}
+		return r.verifier.Verify(f.Bundle, artifact, policy, r.e.now())
+	}
+	artifact, err := verify.ParseDigest(a.Digest)
+	if err != nil {
+		return nil, err
+	}
+	if f.Bundle.Envelope != nil && policy.Predicate == "" {
+		policy.Predicate = oci.SignPredicate
+	}
+	return r.verifier.Verify(f.Bundle, artifact, policy, r.e.now())
+}
+
+// noneOf says why no signature of several was accepted: the most telling reason,
+// with the number of the others.
+func noneOf(reasons []error) error {
+	best := reasons[0]
+	for _, c := range []check.Check{check.Identity, check.Predicate} {
+		for _, err := range slices.Backward(reasons) {
+			if check.Of(err) == c {
+				best = err
+			}
+		}
+	}
+	refused, ok := best.(*check.Error)
+	if !ok || len(reasons) == 1 {
+		return best
+	}
+	e := *refused
+	e.Err = fmt.Errorf("none of %d signatures was accepted; one of them: %w", len(reasons), refused.Err)
+	return &e
+}

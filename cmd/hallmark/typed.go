@@ -1,0 +1,57 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"sync"
+)
+
+// maxLine is how much of a typed line is kept: enough for the longest address
+// that may be pasted, and for one byte more to see that it is longer.
+const maxLine = 32 << 10
+
+// typed hands out the lines of standard input. They have one reader: a line
+// that was waited for and not needed any more goes to the next who asks.
+type typed struct {
+	once  sync.Once
+	lines chan string
+}
+
+// line returns the next line that is typed, cut at maxLine, or the error of a
+// context that ended, or io.EOF.
+func (e *env) line(ctx context.Context) (string, error) {
+	t := &e.typed
+	t.once.Do(func() {
+		t.lines = make(chan string)
+		go t.read(e.stdin)
+	})
+	select {
+	case line, ok := <-t.lines:
+		if !ok {
+			return "", io.EOF
+		}
+		return line, nil
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
+	}
+}
+
+// read ends with the input; waiting for it can't be ended, but the process can.
+func (t *typed) read(in io.Reader) {
+	defer close(t.lines)
+	r := bufio.NewReaderSize(in, maxLine)
+	for {
+		head, err := r.ReadSlice('\n')
+		line := string(head)
+		for err == bufio.ErrBufferFull { // the rest of a line that is too long
+			_, err = r.ReadSlice('\n')
+		}
+		if line != "" {
+			t.lines <- line
+		}
+		if err != nil {
+			return
+		}
+	}
+}

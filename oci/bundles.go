@@ -1,0 +1,202 @@
+package oci
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"strings"
+
+	"github.com/hallmarksign/hallmark/bundle"
+	"github.com/hallmarksign/hallmark/internal/check"
+	"github.com/hallmarksign/hallmark/internal/strictjson"
+)
+
+// Where something that belongs to an image was found.
+const (
+	WhereReferrers = "referrers API"
+	WhereFallback  = "fallback tag"
+	WhereSig       = "legacy tag .sig"
+	WhereAtt       = "legacy tag .att"
+	WhereLayout    = "image layout"
+)
+
+// A Found is a bundle that somebody attached to an image: a claim.
+type Found struct {
+	Bundle *bundle.Bundle
+	Raw    []byte // as attached; nil for what is not kept as a bundle
+	Where  string // one of the Where constants
+	Digest string // of the manifest that holds it; of the layer under an old tag
+
+	// Payload is what was signed, where that is neither the image nor a
+	// statement: a message signature under an old tag is to be verified over it.
+	// It has been checked to name the image (OC-4).
+	Payload []byte
+}
+
+// Bundles yields what is attached to an image and claims to be a signature or an
+// attestation of it: by the referrers API, at the fallback tag, at the old tags,
+// in this order, each place asked only if the caller goes on. What can't be
+// read is yielded as an error, with where it was found, and is never silence. No
+// more than limit candidates are read, limit ≥ 1; one more is an error of check
+// limit. Nothing at all means that no signature was found.
+func (c *Client) Bundles(ctx context.Context, a Artifact, limit int) iter.Seq2[Found, error] {
+	return func(yield func(Found, error) bool) {
+		if a.extras == nil || limit < 1 {
+			yield(Found{}, check.Refuse("OC-3", check.Internal, "want a resolved image and a limit of at least 1"))
+			return
+		}
+		l := &listing{ctx: ctx, a: a, left: limit, limit: limit, seen: map[string]bool{}, yield: yield}
+		for _, place := range []func() bool{l.api, l.fallback, l.signatures, l.attestations} {
+			if !place() || ctx.Err() != nil {
+				return
+			}
+		}
+	}
+}
+
+// A listing is one walk over all places. Its methods return false when there is
+// nothing more to yield.
+type listing struct {
+	ctx   context.Context
+	a     Artifact
+	left  int
+	limit int
+	seen  map[string]bool
+	yield func(Found, error) bool
+}
+
+// isBundleType knows all media types that bundles had.
+func isBundleType(t string) bool {
+	return strings.HasPrefix(t, "application/vnd.dev.sigstore.bundle")
+}
+
+func (l *listing) api() bool {
+	where := WhereReferrers
+	if _, ok := l.a.extras.(*layout); ok {
+		where = WhereLayout
+	}
+	all, err := l.a.extras.referrers(l.ctx, l.a.Digest)
+	if errors.Is(err, errMissing) {
+		return true
+	}
+	if err != nil {
+		return l.yield(Found{Where: where}, err)
+	}
+	return l.each(where, all)
+}
+
+func (l *listing) fallback() bool {
+	all, err := readFallback(l.ctx, l.a.extras, l.a.Digest)
+	if err != nil {
+		return l.yield(Found{Where: WhereFallback}, err)
+	}
+	return l.each(WhereFallback, all)
+}
+
+// readFallback reads the listing at the fallback tag; nil if there is none.
+func readFallback(ctx context.Context, from source, digest string) ([]descriptor, error) {
+	doc, err := from.manifest(ctx, fallbackTag(digest))
+	if errors.Is(err, errMissing) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !doc.index() {
+		return nil, check.Refuse("OC-3", check.OCI, "%q is of type %q, want %q", fallbackTag(digest), doc.media, typeIndex)
+	}
+	return doc.children(), nil
+}
+
+// candidate says whether a listed referrer may be a bundle. Registries that do
+// not know artifact types list the type of the config, or nothing.
+func candidate(d descriptor) bool {
+	return isManifestType(d.MediaType) && (isBundleType(d.ArtifactType) || vague(d))
+}
+
+func vague(d descriptor) bool { return d.ArtifactType == "" || d.ArtifactType == typeEmpty }
+
+// take counts a candidate; false after it has said that there are too many.
+func (l *listing) take(where string) bool {
+	if l.left == 0 {
+		l.yield(Found{Where: where}, check.Refuse("OC-8", check.Limit, "image has more than %d candidates for signatures", l.limit))
+		return false
+	}
+	l.left--
+	return true
+}
+
+func (l *listing) each(where string, all []descriptor) bool {
+	for _, d := range all {
+		if l.seen[d.Digest] || !candidate(d) {
+			continue
+		}
+		l.seen[d.Digest] = true
+		if !l.take(where) {
+			return false
+		}
+		found, err := l.referrer(d)
+		if found == nil && err == nil {
+			continue
+		}
+		if found == nil {
+			found = &Found{}
+		}
+		found.Where, found.Digest = where, d.Digest
+		if !l.yield(*found, err) {
+			return false
+		}
+	}
+	return true
+}
+
+// referrer reads one candidate; nil if it turns out to be something else.
+func (l *listing) referrer(d descriptor) (*Found, error) {
+	doc, err := fetch(l.ctx, l.a.extras, d)
+	if err != nil {
+		return nil, err
+	}
+	if vague(d) && !isBundleType(doc.kind()) {
+		return nil, nil
+	}
+	layer, err := bundleLayer(doc, l.a.descriptor())
+	if err != nil {
+		return nil, err
+	}
+	raw, err := read(l.ctx, l.a.extras, layer, MaxBundle)
+	if err != nil {
+		return nil, err
+	}
+	b, err := bundle.Parse(raw)
+	if err != nil {
+		return nil, err
+	}
+	return &Found{Bundle: b, Raw: raw}, nil
+}
+
+// bundleLayer returns the layer of a manifest that holds a bundle of an image
+// (OC-2).
+func bundleLayer(doc *document, image descriptor) (descriptor, error) {
+	if doc.Subject == nil {
+		return descriptor{}, check.Refuse("OC-2", check.OCI, "manifest %s has no subject, want %s", doc.digest, image.Digest)
+	}
+	if !doc.Subject.same(image) {
+		return descriptor{}, check.Refuse("OC-2", check.OCI, "manifest %s is about %s (%d bytes, %q), want %s (%d bytes, %q)", doc.digest,
+			doc.Subject.Digest, doc.Subject.Size, strictjson.Clip(doc.Subject.MediaType), image.Digest, image.Size, image.MediaType)
+	}
+	if doc.index() || !isBundleType(doc.ArtifactType) {
+		return descriptor{}, check.Refuse("OC-2", check.OCI, "manifest %s is of artifact type %q, want that of a bundle", doc.digest, strictjson.Clip(doc.ArtifactType))
+	}
+	if doc.Config.Digest != emptyDigest || doc.Config.Size != 2 {
+		return descriptor{}, check.Refuse("OC-2", check.OCI, "manifest %s has a config of %d bytes, want the empty one", doc.digest, doc.Config.Size)
+	}
+	if n := len(doc.layers()); n != 1 {
+		return descriptor{}, check.Refuse("OC-2", check.OCI, "manifest %s has %d layers, want one", doc.digest, n)
+	}
+	layer := doc.layers()[0]
+	if layer.MediaType != doc.ArtifactType {
+		return descriptor{}, check.Refuse("OC-2", check.OCI, "manifest %s has a layer of type %q, want %q", doc.digest,
+			strictjson.Clip(layer.MediaType), strictjson.Clip(doc.ArtifactType))
+	}
+	return layer, nil
+}

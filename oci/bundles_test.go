@@ -1,0 +1,542 @@
+package oci
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/hallmarksign/hallmark/internal/check"
+	"github.com/hallmarksign/hallmark/internal/sigtest"
+)
+
+func TestFewRequests(t *testing.T) {
+	w, c, h := sigtest.New(t), newClient(t), withReferrers(t)
+	pushImage(t, c, h, "app", "1", "x")
+	a := resolved(t, c, h.name+"/app:1")
+	must(c.Attach(t.Context(), a, Signature{Bundle: signed(t, w, a)}, Referrers))(t)
+	h.forget()
+	fresh := newClient(t)
+	for f, err := range fresh.Bundles(t.Context(), resolved(t, fresh, h.name+"/app@"+a.Digest), 10) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		verified(t, w, f, a.Digest)
+		break
+	}
+	got := h.lines()
+	if len(got) > 4 {
+		t.Errorf("%d requests, want at most 4: %q", len(got), got)
+	}
+	for i, kind := range []string{"manifests", "referrers", "manifests", "blobs"} {
+		if i < len(got) && !strings.Contains(got[i], "/app/"+kind+"/") {
+			t.Errorf("request %d is %q, want one of %q", i, got[i], kind)
+		}
+	}
+}
+
+func TestOC1_LayersAreNotRead(t *testing.T) {
+	w, c, h := sigtest.New(t), newClient(t), withReferrers(t)
+	doc := pushImage(t, c, h, "app", "1", "x")
+	a := resolved(t, c, h.name+"/app:1")
+	must(c.Attach(t.Context(), a, Signature{Bundle: signed(t, w, a)}, Referrers))(t)
+	h.forget()
+	if found, _ := collect(t, c, a); len(found) != 1 {
+		t.Fatalf("found %d bundles, want 1", len(found))
+	}
+	for _, l := range h.lines() {
+		if strings.Contains(l, doc.layers()[0].Digest) || strings.Contains(l, doc.Config.Digest) {
+			t.Errorf("asked for %q, want no content of the image", l)
+		}
+	}
+}
+
+// attachRaw attaches a manifest made of the good one by an edit, and a layer.
+func attachRaw(t *testing.T, c *Client, h *host, a Artifact, raw []byte, edit func(m map[string]any)) string {
+	t.Helper()
+	r := c.repository(h.name, "app")
+	good := must(c.referrerOf(a, sameBundle(t, raw), raw))(t)
+	for _, data := range [][]byte{raw, []byte("{}"), []byte("{ }")} {
+		must(r.writeBlob(t.Context(), descriptor{Digest: sum(data), Size: int64(len(data))}, nil, inMemory(data)))(t)
+	}
+	bad := good.raw
+	if edit != nil {
+		bad = edited(t, good.raw, edit)
+	}
+	doc := &document{raw: bad, digest: sum(bad), media: typeManifest}
+	push1(t, r, "", doc)
+	return doc.digest
+}
+
+// answer answers the referrers API with these manifests.
+func answer(h *host, a Artifact, media string, body string) {
+	h.set(func(w http.ResponseWriter, r *http.Request) bool {
+		if !strings.Contains(r.URL.Path, "/referrers/"+a.Digest) {
+			return false
+		}
+		w.Header().Set("Content-Type", media)
+		fmt.Fprint(w, body)
+		return true
+	})
+}
+
+func listOf(t *testing.T, all ...descriptor) string {
+	t.Helper()
+	return string(must(writeDocument(content{Manifests: &all}, typeIndex))(t).raw)
+}
+
+func TestOC2_ReferrersThatAreNotWhatTheySay(t *testing.T) {
+	w, c, h := sigtest.New(t), newClient(t), withReferrers(t)
+	pushImage(t, c, h, "app", "1", "x")
+	other := pushImage(t, c, h, "app", "2", "y").descriptor()
+	a := resolved(t, c, h.name+"/app:1")
+	raw := signed(t, w, a)
+	sub := func(m map[string]any) map[string]any { return m["subject"].(map[string]any) }
+	rows := []struct {
+		name string
+		edit func(m map[string]any)
+		want check.Check // "" for the repair twin
+	}{
+		{"good", nil, ""},
+		{"O16 other subject", func(m map[string]any) { m["subject"] = other }, check.OCI},
+		{"O16 no subject", func(m map[string]any) { delete(m, "subject") }, check.OCI},
+		{"O16 other size", func(m map[string]any) { sub(m)["size"] = 1 }, check.OCI},
+		{"O16 other media type", func(m map[string]any) { sub(m)["mediaType"] = typeIndex }, check.OCI},
+		{"O17 other layer type", func(m map[string]any) {
+			m["layers"].([]any)[0].(map[string]any)["mediaType"] = "application/json"
+		}, check.OCI},
+		{"O17 two layers", func(m map[string]any) { m["layers"] = append(m["layers"].([]any), m["layers"].([]any)[0]) }, check.OCI},
+		{"O17 no layer", func(m map[string]any) { m["layers"] = []any{} }, check.OCI},
+		{"O17 config not empty", func(m map[string]any) {
+			m["config"] = descriptor{MediaType: typeEmpty, Size: 3, Digest: sum([]byte("{ }"))}
+		}, check.OCI},
+		{"O4 layer larger", func(m map[string]any) {
+			m["layers"].([]any)[0].(map[string]any)["size"] = len(raw) + 1
+		}, check.OCI},
+		{"O4 layer smaller", func(m map[string]any) {
+			m["layers"].([]any)[0].(map[string]any)["size"] = len(raw) - 1
+		}, check.OCI},
+		{"O12 layer of 10 GiB", func(m map[string]any) {
+			m["layers"].([]any)[0].(map[string]any)["size"] = 10 << 30
+		}, check.Limit},
+		{"O8 schema version 1", func(m map[string]any) { m["schemaVersion"] = 1 }, check.OCI},
+		{"O8 schema version text", func(m map[string]any) { m["schemaVersion"] = "2" }, check.OCI},
+		{"O8 schema version missing", func(m map[string]any) { delete(m, "schemaVersion") }, check.OCI},
+		{"O7 type field differs", func(m map[string]any) { m["mediaType"] = typeDockerManifest }, check.OCI},
+		{"O6 manifests too", func(m map[string]any) { m["manifests"] = []any{} }, check.OCI},
+		{"no layers", func(m map[string]any) { delete(m, "layers") }, check.OCI},
+		{"digest of a layer malformed", func(m map[string]any) {
+			m["layers"].([]any)[0].(map[string]any)["digest"] = "sha256:AB"
+		}, check.OCI},
+		{"negative size", func(m map[string]any) { m["config"].(map[string]any)["size"] = -1 }, check.OCI},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			digest := attachRaw(t, c, h, a, raw, row.edit)
+			size := int64(len(rawManifest(t, h, digest)))
+			answer(h, a, typeIndex, listOf(t, descriptor{MediaType: typeManifest, Digest: digest, Size: size,
+				ArtifactType: "application/vnd.dev.sigstore.bundle.v0.3+json"}))
+			defer h.set(nil)
+			found, errs := collect(t, newClient(t), a)
+			if row.want == "" {
+				if len(found) != 1 || errs != nil {
+					t.Fatalf("found %d, %v, want one", len(found), errs)
+				}
+				return
+			}
+			if len(found) != 0 || len(errs) != 1 {
+				t.Fatalf("found %d, %v, want one error", len(found), errs)
+			}
+			refused(t, errs[0], row.want)
+		})
+	}
+}
+
+// rawManifest reads a manifest without any of the checks.
+func rawManifest(t *testing.T, h *host, ref string) []byte {
+	t.Helper()
+	res, err := http.Get(h.URL + "/v2/app/manifests/" + ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	return must(io.ReadAll(res.Body))(t)
+}
+
+func TestOC3_AnswersOfTheListing(t *testing.T) {
+	w, c, h := sigtest.New(t), newClient(t, func(c *Config) { c.Retries = -1 }), withReferrers(t)
+	pushImage(t, c, h, "app", "1", "x")
+	a := resolved(t, c, h.name+"/app:1")
+	must(c.Attach(t.Context(), a, Signature{Bundle: signed(t, w, a)}, Referrers))(t)
+	refer := func(w http.ResponseWriter, r *http.Request) bool { return strings.Contains(r.URL.Path, "/referrers/") }
+	many := make([]descriptor, MaxReferrers+1)
+	for i := range many {
+		many[i] = descriptor{MediaType: typeManifest, Digest: sum(fmt.Append(nil, i)), Size: 1, ArtifactType: "x"}
+	}
+	page := func(w http.ResponseWriter, link string, all ...descriptor) {
+		w.Header().Set("Content-Type", typeIndex)
+		w.Header().Set("Link", link)
+		fmt.Fprint(w, listOf(t, all...))
+	}
+	n := 0
+	rows := []struct {
+		name  string
+		reply func(w http.ResponseWriter, r *http.Request)
+		want  check.Check // "" for an empty listing
+	}{
+		{"O14 nothing", func(w http.ResponseWriter, r *http.Request) { page(w, "") }, ""},
+		{"O14 404", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(404) }, ""},
+		{"O14 manifests null", func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", typeIndex)
+			fmt.Fprint(w, `{"schemaVersion":2,"manifests":null}`)
+		}, ""},
+		{"O14 HTML", func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "text/html")
+			fmt.Fprint(w, "<html>log in</html>")
+		}, check.OCI},
+		{"O14 HTML as index", func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", typeIndex)
+			fmt.Fprint(w, "<html>log in</html>")
+		}, check.OCI},
+		{"O14 500", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(500) }, check.Net},
+		{"400", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(400) }, check.Net},
+		{"O13 too many", func(w http.ResponseWriter, r *http.Request) {
+			k := 0
+			if r.URL.Query().Get("k") != "" {
+				k = 600
+			}
+			page(w, `<?k=1>; rel="next"`, many[k:min(k+600, len(many))]...)
+		}, check.Limit},
+		{"O13 pages for ever", func(w http.ResponseWriter, r *http.Request) {
+			n++
+			page(w, fmt.Sprintf(`<%s?n=%d>; rel="next"`, r.URL.Path, n), many[n%len(many)])
+		}, check.Limit},
+		{"O13 same page", func(w http.ResponseWriter, r *http.Request) { page(w, `<`+r.URL.RequestURI()+`>; rel="next"`, many[0]) }, check.OCI},
+		{"O13 other host", func(w http.ResponseWriter, r *http.Request) { page(w, `<http://127.0.0.1:1/v2/>; rel="next"`, many[0]) }, check.OCI},
+		{"O13 other path", func(w http.ResponseWriter, r *http.Request) { page(w, `</v2/other/referrers/x>; rel="next"`, many[0]) }, check.OCI},
+		{"link without next", func(w http.ResponseWriter, r *http.Request) { page(w, `<?n=1>`, many[0]) }, check.OCI},
+		{"O12 encoded", func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Encoding", "gzip")
+			page(w, "")
+		}, check.OCI},
+		{"200 MB announced", func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", typeIndex)
+			w.Header().Set("Content-Length", "200000000")
+		}, check.Limit},
+		{"body without end", func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", typeIndex)
+			for range 1000 {
+				if _, err := w.Write(make([]byte, 64<<10)); err != nil {
+					return
+				}
+			}
+		}, check.Limit},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			h.set(func(w http.ResponseWriter, r *http.Request) bool {
+				if !refer(w, r) {
+					return false
+				}
+				row.reply(w, r)
+				return true
+			})
+			defer h.set(nil)
+			found, errs := collect(t, c, a)
+			if row.want == "" {
+				if len(found) != 0 || errs != nil {
+					t.Fatalf("found %d, %v, want nothing", len(found), errs)
+				}
+				return
+			}
+			if len(found) != 0 || len(errs) != 1 {
+				t.Fatalf("found %d, %v, want one error", len(found), errs)
+			}
+			refused(t, errs[0], row.want)
+		})
+	}
+	if found, _ := collect(t, c, a); len(found) != 1 {
+		t.Errorf("repaired listing: found %d, want 1", len(found))
+	}
+}
+
+func TestOC3_PagesAreFollowed(t *testing.T) {
+	c, h := newClient(t), withReferrers(t)
+	pushImage(t, c, h, "app", "1", "x")
+	a := resolved(t, c, h.name+"/app:1")
+	h.set(func(w http.ResponseWriter, r *http.Request) bool {
+		if !strings.Contains(r.URL.Path, "/referrers/") {
+			return false
+		}
+		n := r.URL.Query().Get("page")
+		w.Header().Set("Content-Type", typeIndex)
+		if n != "xx" {
+			w.Header().Set("Link", "<"+r.URL.Path+"?page="+n+`x>; rel="next"`)
+		}
+		fmt.Fprint(w, listOf(t, descriptor{MediaType: typeManifest, Digest: sum([]byte(n)), Size: 1}))
+		return true
+	})
+	all := must(c.repository(h.name, "app").referrers(t.Context(), a.Digest))(t)
+	if len(all) != 3 {
+		t.Errorf("got %d entries of 3 pages, want 3", len(all))
+	}
+}
+
+func TestO15_FallbackTag(t *testing.T) {
+	w, c, h := sigtest.New(t), newClient(t), newHost(t)
+	image := pushImage(t, c, h, "app", "1", "x")
+	a := resolved(t, c, h.name+"/app:1")
+	r := c.repository(h.name, "app")
+	t.Run("O15 not an index", func(t *testing.T) {
+		push1(t, r, fallbackTag(a.Digest), image)
+		found, errs := collect(t, c, a)
+		if len(found) != 0 || len(errs) != 1 {
+			t.Fatalf("found %d, %v, want one error", len(found), errs)
+		}
+		refused(t, errs[0], check.OCI)
+		_, err := c.Attach(t.Context(), a, Signature{Bundle: signed(t, w, a)}, Referrers)
+		refused(t, err, check.OCI)
+		must(r.deleteManifest(t.Context(), fallbackTag(a.Digest)))(t)
+	})
+	t.Run("O15 other subject beside a good one, O22", func(t *testing.T) {
+		pushImage(t, c, h, "app", "2", "y")
+		b := resolved(t, c, h.name+"/app:2")
+		raw := signed(t, w, a, b)
+		must(c.Attach(t.Context(), a, Signature{Bundle: raw}, Referrers))(t)
+		must(c.Attach(t.Context(), b, Signature{Bundle: raw}, Referrers))(t)
+		ours, theirs := must(r.manifest(t.Context(), fallbackTag(a.Digest)))(t), must(r.manifest(t.Context(), fallbackTag(b.Digest)))(t)
+		both := slices.Concat(theirs.children(), ours.children())
+		push1(t, r, fallbackTag(a.Digest), must(writeDocument(content{Manifests: &both}, typeIndex))(t))
+		found, errs := collect(t, c, a)
+		if len(found) != 1 || len(errs) != 1 {
+			t.Fatalf("found %d, %v, want one and one error", len(found), errs)
+		}
+		refused(t, errs[0], check.OCI)
+		verified(t, w, found[0], a.Digest)
+	})
+}
+
+func TestOC8_MoreCandidatesThanAsked(t *testing.T) {
+	w, c, h := sigtest.New(t), newClient(t), withReferrers(t)
+	pushImage(t, c, h, "app", "1", "x")
+	a := resolved(t, c, h.name+"/app:1")
+	for i := range 3 {
+		statement := must(SigningStatement(map[string]string{"n": fmt.Sprint(i)}, a))(t)
+		must(c.Attach(t.Context(), a, Signature{Bundle: w.Make(sigtest.Maker{Statement: statement}).JSON}, Referrers))(t)
+	}
+	good, last := 0, error(nil)
+	for _, err := range c.Bundles(t.Context(), a, 2) {
+		if err == nil {
+			good++
+		}
+		last = err
+	}
+	if good != 2 {
+		t.Errorf("got %d bundles, want 2", good)
+	}
+	refused(t, last, check.Limit)
+}
+
+func TestO14_NothingAttachedYieldsNothing(t *testing.T) {
+	for _, h := range []*host{withReferrers(t), newHost(t)} {
+		c := newClient(t)
+		pushImage(t, c, h, "app", "1", "x")
+		if found, errs := collect(t, c, resolved(t, c, h.name+"/app:1")); found != nil || errs != nil {
+			t.Errorf("found %v, %v, want nothing", found, errs)
+		}
+	}
+}
+
+func TestOC4_OldSignatureVerifies(t *testing.T) {
+	w, c, h := sigtest.New(t), newClient(t), newHost(t)
+	pushImage(t, c, h, "app", "1", "x")
+	a := resolved(t, c, h.name+"/app:1")
+	payload := must(SimplePayload(map[string]string{"k": "v"}, a))(t)
+	made := w.Make(sigtest.Maker{Artifact: payload, Logs: []*sigtest.Log{w.Log1}, TSAs: []*sigtest.TSA{w.TSA}})
+	at := must(c.Attach(t.Context(), a, Signature{Bundle: made.JSON, Payload: payload}, Tags))(t)
+	if at[0].Where != WhereSig || at[0].Ref != h.name+"/app:sha256-"+a.Digest[7:]+".sig" {
+		t.Errorf("attached at %+v, want the tag .sig", at)
+	}
+	second := w.Make(sigtest.Maker{Artifact: payload, Logs: []*sigtest.Log{w.Log1}})
+	must(c.Attach(t.Context(), a, Signature{Bundle: second.JSON, Payload: payload}, Tags))(t)
+	if again := must(c.Attach(t.Context(), a, Signature{Bundle: made.JSON, Payload: payload}, Tags))(t); !again[0].Before {
+		t.Error("the same signature was written twice")
+	}
+	found, errs := collect(t, c, a)
+	if len(found) != 2 || errs != nil {
+		t.Fatalf("found %d, %v, want two", len(found), errs)
+	}
+	for _, f := range found {
+		if f.Where != WhereSig || string(f.Payload) != string(payload) {
+			t.Errorf("found at %q over %q, want %q over %q", f.Where, f.Payload, WhereSig, payload)
+		}
+		verified(t, w, f, a.Digest)
+	}
+	if got, want := found[0].Bundle.Timestamps, sameBundle(t, made.JSON).Timestamps; !cmp.Equal(got, want) {
+		t.Errorf("%d timestamps, want the %d of the bundle", len(got), len(want))
+	}
+}
+
+func TestOC4_OldAttestationVerifies(t *testing.T) {
+	w, c, h := sigtest.New(t), newClient(t), newHost(t)
+	pushImage(t, c, h, "app", "1", "x")
+	a := resolved(t, c, h.name+"/app:1")
+	statement := must(SigningStatement(nil, a))(t)
+	made := w.Make(sigtest.Maker{Statement: statement, Logs: []*sigtest.Log{w.Log1}})
+	at := must(c.Attach(t.Context(), a, Signature{Bundle: made.JSON}, Both))(t)
+	if len(at) != 2 || at[0].Where != WhereFallback || at[1].Where != WhereAtt {
+		t.Errorf("attached at %+v, want the fallback tag and the tag .att", at)
+	}
+	found, errs := collect(t, c, a)
+	if len(found) != 2 || errs != nil {
+		t.Fatalf("found %d, %v, want two", len(found), errs)
+	}
+	for _, f := range found {
+		verified(t, w, f, a.Digest)
+	}
+}
+
+func TestOC4_OldSignaturesWithOneFault(t *testing.T) {
+	w, c, h := sigtest.New(t), newClient(t), newHost(t)
+	pushImage(t, c, h, "app", "1", "x")
+	other := pushImage(t, c, h, "app", "2", "y").digest
+	a := resolved(t, c, h.name+"/app:1")
+	payload := must(SimplePayload(nil, a))(t)
+	raw := w.Make(sigtest.Maker{Artifact: payload, Logs: []*sigtest.Log{w.Log1}, TSAs: []*sigtest.TSA{w.TSA}}).JSON
+	good := must(oldLayerOf(sameBundle(t, raw), payload, a.Digest))(t)
+	text := func(from, to string) func(*oldLayer) {
+		return func(l *oldLayer) { l.data = []byte(strings.Replace(string(l.data), from, to, 1)) }
+	}
+	note := func(key, value string) func(*oldLayer) {
+		return func(l *oldLayer) { l.Annotations[key] = value }
+	}
+	rows := []struct {
+		name string
+		edit func(*oldLayer)
+		want check.Check
+	}{
+		{"good", func(*oldLayer) {}, ""},
+		{"O19 other digest", text(a.Digest, other), check.Statement},
+		{"O19 other type", text(signType, "atomic container signature"), check.Statement},
+		{"O19 digest missing", text(`"docker-manifest-digest"`, `"x"`), check.Statement},
+		{"O19 digest twice", text(`"image":{`, `"image":{"docker-manifest-digest":"`+other+`",`), check.Statement},
+		{"O19 no JSON", text("{", "["), check.Statement},
+		{"no signature", note(noteSignature, ""), check.Parse},
+		{"signature not base64", note(noteSignature, "!"), check.Parse},
+		{"signature is an envelope", note(noteSignature, base64.StdEncoding.EncodeToString([]byte("{}"))), check.Content},
+		{"O20 certificate is a public key", note(noteCertificate, "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"), check.Parse},
+		{"chain is text", note(noteChain, "x"), check.Parse},
+		{"chain is a key", note(noteChain, "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"), check.Parse},
+		{"LM-4 long chain", func(l *oldLayer) { l.Annotations[noteChain] = strings.Repeat(l.Annotations[noteCertificate], 11) }, check.Limit},
+		{"bundle is no JSON", note(noteBundle, "{"), check.Parse},
+		{"bundle with unknown member", note(noteBundle, `{"x":1}`), check.Parse},
+		{"bundle without promise", note(noteBundle, `{"Payload":{}}`), check.Content},
+		{"timestamp is no JSON", note(noteTimestamp, "{"), check.Parse},
+		{"timestamp with unknown member", note(noteTimestamp, `{"x":1}`), check.Parse},
+		{"timestamp is empty", note(noteTimestamp, `{"SignedRFC3161Timestamp":""}`), check.Content},
+		{"LM-4 timestamp too long", note(noteTimestamp, `{"SignedRFC3161Timestamp":"`+strings.Repeat("AAAA", 30000)+`"}`), check.Limit},
+		{"O35 huge annotations", note("x", strings.Repeat("x", maxNotes)), check.Limit},
+		{"other layer type", func(l *oldLayer) { l.MediaType = "application/json" }, check.OCI},
+	}
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			l := *good
+			l.Annotations = map[string]string{}
+			for k, v := range good.Annotations {
+				l.Annotations[k] = v
+			}
+			row.edit(&l)
+			l.Digest, l.Size = sum(l.data), int64(len(l.data))
+			r := c.repository(h.name, "app")
+			must(r.writeBlob(t.Context(), l.descriptor, nil, inMemory(l.data)))(t)
+			doc, _, err := l.appended(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			push1(t, r, fallbackTag(a.Digest)+suffixSig, doc)
+			found, errs := collect(t, c, a)
+			if row.want == "" {
+				if len(found) != 1 || errs != nil {
+					t.Fatalf("found %d, %v, want one", len(found), errs)
+				}
+				verified(t, w, found[0], a.Digest)
+				return
+			}
+			if len(found) != 0 || len(errs) != 1 {
+				t.Fatalf("found %d, %v, want one error", len(found), errs)
+			}
+			refused(t, errs[0], row.want)
+		})
+	}
+}
+
+func TestBP8_OldAttestationMustBeAnEnvelope(t *testing.T) {
+	w, c, h := sigtest.New(t), newClient(t), newHost(t)
+	pushImage(t, c, h, "app", "1", "x")
+	a := resolved(t, c, h.name+"/app:1")
+	raw := w.Make(sigtest.Maker{Statement: must(SigningStatement(nil, a))(t), Logs: []*sigtest.Log{w.Log1}}).JSON
+	l := must(oldLayerOf(sameBundle(t, raw), nil, a.Digest))(t)
+	l.data = []byte("a signature")
+	l.Digest, l.Size = sum(l.data), int64(len(l.data))
+	r := c.repository(h.name, "app")
+	must(r.writeBlob(t.Context(), l.descriptor, nil, inMemory(l.data)))(t)
+	doc, _, err := l.appended(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	push1(t, r, fallbackTag(a.Digest)+suffixAtt, doc)
+	found, errs := collect(t, c, a)
+	if len(found) != 0 || len(errs) != 1 {
+		t.Fatalf("found %d, %v, want one error", len(found), errs)
+	}
+	refused(t, errs[0], check.DSSE)
+}
+
+func TestSigningStatementIsWhatOthersSign(t *testing.T) {
+	h, c := newHost(t), newClient(t)
+	index := pushIndex(t, c, h, "app", "1", "amd64", "arm64")
+	a := resolved(t, c, h.name+"/app:1")
+	var children []Artifact
+	for _, p := range a.Platforms {
+		children = append(children, must(a.Child(p))(t))
+	}
+	got := must(SigningStatement(map[string]string{"k": "v"}, a, append(children, a)...))(t)
+	subject := func(digest string) string {
+		return `{"digest":{"sha256":"` + digest[7:] + `"},"annotations":{"k":"v"}}`
+	}
+	want := `{"_type":"https://in-toto.io/Statement/v1","subject":[` + subject(index.digest) + `,` +
+		subject(children[0].Digest) + `,` + subject(children[1].Digest) +
+		`],"predicateType":"https://sigstore.dev/cosign/sign/v1","predicate":{}}`
+	if string(got) != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	_, err := SigningStatement(nil, Artifact{})
+	refused(t, err, check.Usage)
+	_, err = SimplePayload(nil, Artifact{})
+	refused(t, err, check.Usage)
+}
+
+func TestSimplePayloadIsWhatOthersSign(t *testing.T) {
+	a := Artifact{Repository: "registry.example.com/app", Digest: emptyDigest}
+	var got, want any
+	if err := json.Unmarshal(must(SimplePayload(map[string]string{"k": "v"}, a))(t), &got); err != nil {
+		t.Fatal(err)
+	}
+	text := `{"critical":{"identity":{"docker-reference":"registry.example.com/app"},"image":{"docker-manifest-digest":"` +
+		emptyDigest + `"},"type":"cosign container image signature"},"optional":{"k":"v"}}`
+	if err := json.Unmarshal([]byte(text), &want); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("payload (-want +got):\n%s", d)
+	}
+	if got := string(must(SimplePayload(nil, a))(t)); !strings.HasSuffix(got, `"optional":null}`) {
+		t.Errorf("got %s, want optional to be null", got)
+	}
+}

@@ -1,0 +1,172 @@
+package oci
+
+import (
+	"context"
+	"io"
+	"sync"
+
+	"github.com/hallmarksign/hallmark/internal/check"
+	"github.com/hallmarksign/hallmark/internal/strictjson"
+)
+
+// A Moved is one manifest that was copied or saved.
+type Moved struct {
+	Kind      string // one of the Kind constants
+	Digest    string
+	MediaType string // artifact type where there is one
+	Of        string // digest of what it belongs to; "" for the image itself
+	From, To  string // where it was listed and where it is now: a Where constant; "" for images
+	Blobs     int    // that were sent; the others were there
+	Bytes     int64  // of them
+}
+
+// A Report lists what was moved, in the order in which it was.
+type Report struct {
+	Digest string // of the image
+	Ref    string // by digest, at its new place
+	Moved  []Moved
+}
+
+// parallel is how many blobs of one manifest are sent at a time.
+const parallel = 4
+
+// Copy copies an image with all that belongs to it to another place: children,
+// referrers and what refers to those, old tags. What is there already is not
+// sent again, so that a copy that broke off can be repeated. The image gets the
+// tag of dst, if that has one. The report is of what was done, also after an
+// error.
+func (c *Client) Copy(ctx context.Context, a Artifact, dst string) (Report, error) {
+	report := Report{Digest: a.Digest}
+	r, err := parseReference(dst)
+	if err != nil {
+		return report, err
+	}
+	if r.digest != "" && r.digest != a.Digest {
+		return report, check.Refuse("O33", check.Usage, "target is %s, want it without digest or with that of the image, %s", r.digest, a.Digest)
+	}
+	into := c.repository(r.registry, r.repository)
+	extras, err := c.extras(into)
+	if err != nil {
+		return report, err
+	}
+	report.Ref = r.at(a.Digest)
+	cp := &copying{into: into, extras: extras}
+	err = walk(ctx, a, func(ctx context.Context, n node) error {
+		moved, err := cp.node(ctx, n)
+		if err == nil {
+			report.Moved = append(report.Moved, moved)
+		}
+		return err
+	})
+	if err != nil || r.tag == "" {
+		return report, err
+	}
+	// The name comes last: whoever finds it finds everything.
+	doc, err := fetch(ctx, a.source, a.descriptor())
+	if err != nil {
+		return report, err
+	}
+	_, err = into.writeManifest(ctx, r.tag, doc)
+	return report, err
+}
+
+type copying struct{ into, extras *repository }
+
+// node copies one manifest with its blobs.
+func (c *copying) node(ctx context.Context, n node) (Moved, error) {
+	to := c.into
+	if n.kind == KindReferrer || n.kind == KindTag {
+		to = c.extras
+	}
+	m := Moved{Kind: n.kind, Digest: n.doc.digest, MediaType: n.doc.media, Of: n.of, From: n.where, To: n.where}
+	if n.doc.ArtifactType != "" {
+		m.MediaType = n.doc.ArtifactType
+	}
+	var err error
+	if m.Blobs, m.Bytes, err = copyBlobs(ctx, n, to); err != nil {
+		return m, err
+	}
+	if n.kind == KindTag {
+		_, err = to.update(ctx, merged(ctx, to, n))
+		return m, err
+	}
+	accepted, err := to.writeManifest(ctx, n.doc.digest, n.doc)
+	if err != nil || n.kind != KindReferrer {
+		return m, err
+	}
+	m.To, _, err = to.link(ctx, n.of, n.doc, accepted)
+	return m, err
+}
+
+// merged returns the merge that adds the layers under an old tag to those that the
+// target has. Other things than signatures are replaced.
+func merged(ctx context.Context, to *repository, n node) merge {
+	return merge{tag: n.tag, add: func(old *document) (*document, error) {
+		if old != nil && old.digest == n.doc.digest {
+			return old, nil
+		}
+		if old == nil || (n.where != WhereSig && n.where != WhereAtt) {
+			return n.doc, nil
+		}
+		for _, d := range n.doc.layers() {
+			l := &oldLayer{descriptor: d, suffix: n.tag[len(fallbackTag(n.of)):]}
+			if l.holds(old) {
+				continue
+			}
+			doc, config, err := l.appended(old)
+			if err != nil {
+				return nil, err
+			}
+			if _, err := to.writeBlob(ctx, *doc.Config, nil, inMemory(config)); err != nil {
+				return nil, err
+			}
+			old = doc
+		}
+		return old, nil
+	}}
+}
+
+// copyBlobs copies what a manifest holds, a few blobs at a time.
+func copyBlobs(ctx context.Context, n node, to *repository) (count int, bytes int64, err error) {
+	wanted := n.doc.blobs()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	from, _ := n.from.(*repository)
+	queue := make(chan descriptor)
+	var mu sync.Mutex
+	var workers sync.WaitGroup
+	for range min(parallel, len(wanted)) {
+		workers.Go(func() {
+			for d := range queue {
+				if ctx.Err() != nil {
+					continue
+				}
+				sent, err := to.writeBlob(ctx, d, from, func(ctx context.Context) (io.ReadCloser, error) { return n.from.blob(ctx, d) })
+				if err != nil {
+					cancel(explainBlob(n, d, err))
+					continue
+				}
+				if sent {
+					mu.Lock()
+					count, bytes = count+1, bytes+d.Size
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	for _, d := range wanted {
+		queue <- d
+	}
+	close(queue)
+	workers.Wait()
+	return count, bytes, context.Cause(ctx)
+}
+
+// explainBlob says of a blob that a registry keeps elsewhere that it is not
+// copied, rather than that it is missing (OC-7).
+func explainBlob(n node, d descriptor, err error) error {
+	if len(d.URLs) == 0 || check.Of(err) != check.Net {
+		return err
+	}
+	return check.Refuse("OC-7", check.OCI, "layer %s of %s is at %q, which is not followed", d.Digest, n.doc.digest, strictjson.Clip(d.URLs[0]))
+}

@@ -1,0 +1,108 @@
+package oci
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"hash"
+	"io"
+
+	"github.com/hallmarksign/hallmark/internal/check"
+)
+
+// A source is a place that images are read from: a repository of a registry, or
+// a layout on disk.
+type source interface {
+	// manifest reads a manifest by tag or digest; errMissing if there is none.
+	manifest(ctx context.Context, ref string) (*document, error)
+	// blob opens a blob. It has been compared with its descriptor when the
+	// reader says io.EOF.
+	blob(ctx context.Context, d descriptor) (io.ReadCloser, error)
+	// referrers lists what names digest as its subject by the place's own
+	// listing; errMissing if it has none.
+	referrers(ctx context.Context, digest string) ([]descriptor, error)
+	String() string
+}
+
+// errMissing says that a manifest or listing does not exist, which can be a good
+// answer.
+var errMissing = errors.New("does not exist")
+
+// fallbackTag is the tag of the listing of a registry without the referrers API
+// (distribution-spec, referrers tag schema).
+func fallbackTag(digest string) string { return "sha256-" + digest[len("sha256:"):] }
+
+// missing says so of a thing; as an error for the user.
+func missing(what, where string) error {
+	return check.Refuse("OC-1", check.Net, "want %q in %q, got none", what, where)
+}
+
+// fetch reads a manifest by its descriptor.
+func fetch(ctx context.Context, from source, d descriptor) (*document, error) {
+	if d.Size > MaxManifest {
+		return nil, check.Refuse("OC-8", check.Limit, "manifest %s is announced with %d bytes, want at most %d", d.Digest, d.Size, MaxManifest)
+	}
+	doc, err := from.manifest(ctx, d.Digest)
+	if errors.Is(err, errMissing) {
+		return nil, missing(d.Digest, from.String())
+	}
+	if err != nil {
+		return nil, err
+	}
+	return doc, doc.expect(d)
+}
+
+// read reads a whole blob of at most limit bytes.
+func read(ctx context.Context, from source, d descriptor, limit int64) ([]byte, error) {
+	if d.Size > limit {
+		return nil, check.Refuse("OC-8", check.Limit, "blob %s is announced with %d bytes, want at most %d", d.Digest, d.Size, limit)
+	}
+	r, err := from.blob(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	var b bytes.Buffer
+	b.Grow(int(min(d.Size, 1<<20)))
+	if _, err := b.ReadFrom(r); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// compared returns r bounded and compared with a descriptor: it ends with io.EOF
+// only after exactly the announced bytes (OC-1, O4).
+func compared(r io.ReadCloser, d descriptor) io.ReadCloser {
+	return &comparing{ReadCloser: r, want: d, left: d.Size, hash: sha256.New()}
+}
+
+type comparing struct {
+	io.ReadCloser
+	want descriptor
+	left int64
+	hash hash.Hash
+}
+
+func (c *comparing) Read(p []byte) (int, error) {
+	if int64(len(p)) > c.left+1 {
+		p = p[:c.left+1]
+	}
+	n, err := c.ReadCloser.Read(p)
+	c.left -= int64(n)
+	if c.left < 0 {
+		return 0, check.Refuse("OC-1", check.OCI, "blob %s has more than the announced %d bytes", c.want.Digest, c.want.Size)
+	}
+	c.hash.Write(p[:n]) // a hash.Hash never returns an error
+	if err != io.EOF {
+		return n, err
+	}
+	if c.left > 0 {
+		return n, check.Refuse("OC-1", check.OCI, "blob %s has %d bytes, want %d as announced", c.want.Digest, c.want.Size-c.left, c.want.Size)
+	}
+	if got := "sha256:" + hex.EncodeToString(c.hash.Sum(nil)); got != c.want.Digest {
+		return n, check.Refuse("OC-1", check.OCI, "blob has digest %s, want %s", got, c.want.Digest)
+	}
+	return n, io.EOF
+}

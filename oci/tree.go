@@ -1,0 +1,137 @@
+package oci
+
+import (
+	"context"
+	"slices"
+
+	"github.com/hallmarksign/hallmark/internal/check"
+)
+
+// A Branch is one manifest in the tree of an image.
+type Branch struct {
+	Kind         string // one of the Kind constants
+	Digest       string
+	MediaType    string
+	ArtifactType string
+	Of           string // digest of what it belongs to; "" for the image itself
+	Where        string // one of the Where constants; "" for images
+	Tag          string // of KindTag
+	Size         int64
+	Annotations  map[string]string
+	Platform     Platform // of a child of an index; else zero
+}
+
+// Tree returns the image and all that belongs to it, subjects before what
+// belongs to them. It is as the places say, nothing in it is verified.
+func (c *Client) Tree(ctx context.Context, a Artifact) ([]Branch, error) {
+	var all []Branch
+	err := walk(ctx, a, func(_ context.Context, n node) error {
+		b := Branch{Kind: n.kind, Digest: n.doc.digest, MediaType: n.doc.media, ArtifactType: n.doc.ArtifactType,
+			Of: n.of, Where: n.where, Tag: n.tag, Size: int64(len(n.doc.raw)), Annotations: n.doc.Annotations}
+		for _, p := range a.Platforms {
+			if p.Digest == b.Digest {
+				b.Platform = p
+			}
+		}
+		all = append(all, b)
+		return nil
+	})
+	if i := slices.IndexFunc(all, func(b Branch) bool { return b.Of == "" }); i > 0 {
+		image := all[i]
+		all = slices.Insert(slices.Delete(all, i, i+1), 0, image)
+	}
+	return all, err
+}
+
+// A Selection says what to clean.
+type Selection struct {
+	Signatures   bool // bundles that sign, and the tag .sig
+	Attestations bool // bundles that attest anything else, and the tag .att
+	SBOMs        bool // the tag .sbom
+}
+
+// predicateOf says what a referrer attests, as its annotations claim; false if it
+// is no bundle.
+func (b Branch) predicateOf() (string, bool) {
+	return b.Annotations[noteBundleType], isBundleType(b.ArtifactType)
+}
+
+func (s Selection) picks(b Branch) bool {
+	switch {
+	case b.Kind == KindTag && b.Where == WhereSig:
+		return s.Signatures
+	case b.Kind == KindTag && b.Where == WhereAtt:
+		return s.Attestations
+	case b.Kind == KindTag:
+		return s.SBOMs
+	case b.Kind != KindReferrer:
+		return false
+	}
+	predicate, ok := b.predicateOf()
+	if !ok {
+		return false
+	}
+	if predicate == SignPredicate || predicate == "" {
+		return s.Signatures
+	}
+	return s.Attestations
+}
+
+// Cleanable returns what Clean would remove: what belongs to the image itself,
+// not to its children.
+func (c *Client) Cleanable(ctx context.Context, a Artifact, what Selection) ([]Branch, error) {
+	tree, err := c.Tree(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(tree, func(b Branch) bool { return b.Of != a.Digest || !what.picks(b) }), nil
+}
+
+// Clean removes what Cleanable returned, and returns what is removed. The listing
+// at a fallback tag is corrected before what it lists is removed.
+func (c *Client) Clean(ctx context.Context, a Artifact, list []Branch) ([]Branch, error) {
+	from, ok := a.extras.(*repository)
+	if !ok {
+		return nil, check.Refuse("OC-9", check.Usage, "want an image in a registry to clean, got %q", a.Repository)
+	}
+	var gone []string
+	for _, b := range list {
+		if b.Of != a.Digest || (b.Kind != KindReferrer && b.Kind != KindTag) {
+			return nil, check.Refuse("OC-9", check.Usage, "%s does not belong to %s", b.Digest, a.Digest)
+		}
+		if b.Kind == KindReferrer {
+			gone = append(gone, b.Digest)
+		}
+	}
+	if len(gone) > 0 {
+		if _, err := from.update(ctx, unlisted(a.Digest, gone)); err != nil {
+			return nil, err
+		}
+	}
+	var removed []Branch
+	for _, b := range list {
+		if b.Kind == KindTag {
+			if _, err := from.deleteManifest(ctx, b.Tag); err != nil {
+				return removed, err
+			}
+		}
+		if _, err := from.deleteManifest(ctx, b.Digest); err != nil {
+			return removed, err
+		}
+		removed = append(removed, b)
+	}
+	return removed, nil
+}
+
+// unlisted returns the merge that takes referrers out of a listing.
+func unlisted(subject string, gone []string) merge {
+	return merge{tag: fallbackTag(subject), add: func(old *document) (*document, error) {
+		if old == nil || !slices.ContainsFunc(old.children(), func(d descriptor) bool { return slices.Contains(gone, d.Digest) }) {
+			return old, nil
+		}
+		c := old.content
+		left := slices.DeleteFunc(slices.Clone(c.children()), func(d descriptor) bool { return slices.Contains(gone, d.Digest) })
+		c.Manifests = &left
+		return writeDocument(c, typeIndex)
+	}}
+}
