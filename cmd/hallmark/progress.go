@@ -52,3 +52,22 @@ func (p *progress) wait(what string, total int) (step, stop func()) {
 	_ = bar.RenderBlank()
 	return func() { _ = bar.Add(1) }, func() { _ = bar.Finish() }
 }
+
+// steps shows how far a long piece of work is; both functions may be called at
+// any time.
+func (p *progress) steps(what string) (show func(done, all int64), stop func()) {
+	if p == nil {
+		return func(int64, int64) {}, func() {}
+	}
+	bar := progressbar.NewOptions64(1,
+		progressbar.OptionSetWriter(p.w),
+		progressbar.OptionSetDescription(printable(what, 128)),
+		progressbar.OptionShowCount(),
+		progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionClearOnFinish(),
+	)
+	return func(done, all int64) {
+		bar.ChangeMax64(all)
+		_ = bar.Set64(done)
+	}, func() { _ = bar.Finish() }
+}

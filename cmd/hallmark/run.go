@@ -16,7 +16,10 @@ import (
 
 // An outcome is the exit status a command came to. Its zero value is a failure,
 // so that a forgotten outcome is never success.
-type outcome struct{ success bool }
+type outcome struct {
+	success bool
+	status  int // of a command with a status of its own; 0: none
+}
 
 // proved is the outcome of a command that verified or signed something. It is
 // the only way to success for those: every result must be there and be one
@@ -57,6 +60,8 @@ func run(ctx context.Context, e *env) (status int) {
 	case err != nil:
 		report(e.stderr, err)
 		return exitStatus(err)
+	case done.status != 0:
+		return done.status
 	case !done.success:
 		return check.ExitInternal
 	}
@@ -107,6 +112,7 @@ key they must keep, and verifies what others signed.`,
 		newAttest(e, done),
 		newVerify(e, done),
 		newImage(e, done),
+		newLog(e, done),
 		newConvert(e, done),
 		newWhoami(e, done),
 		newTrust(e, done),

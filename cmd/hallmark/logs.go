@@ -1,0 +1,199 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"net/url"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/hallmarksign/hallmark/internal/check"
+	"github.com/hallmarksign/hallmark/internal/fetch"
+	"github.com/hallmarksign/hallmark/tlog/index"
+	"github.com/hallmarksign/hallmark/tlog/read"
+	"github.com/hallmarksign/hallmark/trustroot"
+)
+
+// logFlags say which transparency logs are asked.
+type logFlags struct {
+	trust  trustFlags
+	config string
+	log    string
+}
+
+func (l *logFlags) register(f *pflag.FlagSet) {
+	l.trust.register(f)
+	f.StringVar(&l.config, "signing-config", "", "with --trusted-root: find the addresses of logs in this `FILE`")
+	f.StringVar(&l.log, "log", "", "ask only the log of this `NAME`, such as rekor.example.com")
+}
+
+// An openLog is a log that can be asked.
+type openLog struct {
+	read.Reader
+	known read.Known
+}
+
+// A logbook is the logs of an instance with what this machine remembers of them.
+type logbook struct {
+	e     *env
+	root  *trustroot.Root
+	known []read.Known
+	urls  *trustroot.SigningConfig // nil if there is none
+	dir   string                   // of what is remembered; "" for nothing
+	file  *read.Memory
+}
+
+func (l *logFlags) open(ctx context.Context, e *env, out *outputFlags) (*logbook, error) {
+	if l.trust.offline {
+		return nil, usage("--offline: a log is asked over the network")
+	}
+	root, client, err := l.trust.root(ctx, e, out)
+	if err != nil {
+		return nil, err
+	}
+	b := &logbook{e: e, root: root}
+	switch {
+	case client != nil:
+		if b.urls, err = client.Services(ctx); err != nil {
+			out.say(e, "hallmark: warning: addresses of logs are taken from the trusted root: %s", printable(err.Error(), 512))
+		}
+	case l.config != "":
+		data, err := readBounded(l.config, trustroot.MaxSize)
+		if err != nil {
+			return nil, err
+		}
+		if b.urls, err = trustroot.ParseSigningConfig(data); err != nil {
+			return nil, err
+		}
+	}
+	for _, k := range read.Logs(root, b.urls) {
+		if l.log == "" || k.Log.Origin == l.log || hostOnly(k.Log.Origin) == l.log {
+			b.known = append(b.known, k)
+		}
+	}
+	if len(b.known) == 0 {
+		return nil, &check.Error{Check: check.TlogUnknown, Err: errNoLog, Next: "hallmark log info lists the logs that are known"}
+	}
+	if dir := e.configDir(); dir != "" {
+		if b.dir, err = filepath.Abs(filepath.Join(dir, "logs", l.trust.name(e))); err != nil {
+			return nil, fileError(dir, err)
+		}
+		if b.file, err = read.OpenMemory(b.dir); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+func hostOnly(origin string) string {
+	host, _, _ := strings.Cut(origin, "/")
+	return host
+}
+
+// address returns where a log answers: the signing configuration may say more
+// than the trusted root, such as a port.
+func (b *logbook) address(k read.Known) string {
+	if b.urls != nil {
+		for _, s := range b.urls.Logs {
+			u, err := url.Parse(s.URL)
+			if err != nil || k.Version != 0 && s.Version != k.Version {
+				continue
+			}
+			path := strings.TrimRight(u.Path, "/")
+			if u.Host+path == k.Log.Origin || u.Hostname()+path == k.Log.Origin {
+				return s.URL
+			}
+		}
+	}
+	return k.Log.BaseURL
+}
+
+// reader connects to a log and finds out its generation if nothing names it.
+func (b *logbook) reader(ctx context.Context, k read.Known) (openLog, error) {
+	doer, err := fetch.New(b.address(k), fetch.Config{UserAgent: userAgent(), Retries: 2})
+	if err != nil {
+		return openLog{}, err
+	}
+	config := read.Config{Doer: doer, Root: b.root, Memory: b.file, Now: b.e.now}
+	if k.Version == 0 {
+		if k.Version, err = read.Probe(ctx, k.Log, config); err != nil {
+			return openLog{}, err
+		}
+	}
+	r, err := read.New(k.Version, k.Log, config)
+	return openLog{r, k}, err
+}
+
+// each calls do with every log; one that can't be asked is a failure beside what
+// the others say.
+func (b *logbook) each(ctx context.Context, do func(openLog) error) error {
+	var failed failures
+	for _, k := range b.known {
+		r, err := b.reader(ctx, k)
+		if err == nil {
+			err = do(r)
+		}
+		if err != nil {
+			failed = append(failed, named(k.Log.Origin, err))
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	if len(failed) > 0 {
+		return failed
+	}
+	return nil
+}
+
+// one returns the log that an index without name means: the only one, or the only
+// one that is written to.
+func (b *logbook) one(ctx context.Context) (openLog, error) {
+	var candidates []read.Known
+	for _, k := range b.known {
+		if len(b.known) == 1 || k.Writes {
+			candidates = append(candidates, k)
+		}
+	}
+	if len(candidates) != 1 {
+		var names []string
+		for _, k := range b.known {
+			names = append(names, k.Log.Origin)
+		}
+		return openLog{}, usage("an index is of one log, and several are known: %s", strings.Join(names, ", ")).WithNext("name one with --log")
+	}
+	return b.reader(ctx, candidates[0])
+}
+
+// byID returns the log of an id.
+func (b *logbook) byID(ctx context.Context, id []byte) (openLog, error) {
+	for _, k := range b.known {
+		if string(k.Log.ID) == string(id) {
+			return b.reader(ctx, k)
+		}
+	}
+	return openLog{}, &check.Error{Check: check.TlogUnknown, Err: errNoLog}
+}
+
+// index opens the local index of a log and brings it up to date.
+func (b *logbook) index(ctx context.Context, l *read.V2, p *progress) (*index.Index, error) {
+	if b.dir == "" {
+		return nil, &check.Error{Check: check.FS, Err: errNoConfigDir, Next: "set HOME or HALLMARK_CONFIG_DIR: the index of a log is kept there"}
+	}
+	show, stop := p.steps("reading " + l.Log().Origin)
+	x, err := index.Open(filepath.Join(b.dir, hex.EncodeToString(l.Log().ID)+".index"), l.Log(),
+		index.Config{Now: b.e.now, Progress: func(at index.Progress) { show(at.Next, at.Size) }})
+	if err != nil {
+		stop()
+		return nil, err
+	}
+	err = x.Update(ctx, l)
+	stop()
+	if err != nil {
+		_ = x.Close()
+		return nil, err
+	}
+	return x, nil
+}
