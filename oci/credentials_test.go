@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/hallmarksign/hallmark/internal/check"
@@ -270,6 +271,34 @@ func TestOC6_TokenOncePerScope(t *testing.T) {
 				t.Errorf("asked for %d tokens to read and write, want 2", count)
 			}
 		})
+	}
+}
+
+// Many images at once share one session.
+func TestManyImagesAtOnce(t *testing.T) {
+	inner := newHost(t)
+	pushImage(t, newClient(t), inner, "app", "1", "x")
+	var mu sync.Mutex
+	count := 0
+	var h *host
+	handler := tokens(inner.Config.Handler, func() string { return h.URL + "/token" }, &count)
+	h = serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		handler.ServeHTTP(w, r)
+	}), httptest.NewServer)
+	c := newClient(t, mine(h))
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() {
+			if _, err := c.Resolve(t.Context(), h.name+"/app:1"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if count != 1 {
+		t.Errorf("asked for %d tokens, want 1", count)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/hallmarksign/hallmark/bundle"
 	"github.com/hallmarksign/hallmark/internal/atomicfile"
@@ -150,12 +151,20 @@ func describeImage(a oci.Artifact) string {
 // attach keeps a finished bundle with its image. Should that fail, the bundle is
 // kept here, so that the next run attaches it and makes no second log entry.
 func (r *signRun) attach(ctx context.Context, t *target, serialised []byte) error {
-	for _, a := range t.place.to {
-		done, err := t.place.client.Attach(ctx, a, oci.Signature{Bundle: serialised, Payload: t.place.payload}, t.place.storage)
-		if err != nil {
-			return r.keep(t, serialised, err)
-		}
-		for _, d := range done {
+	done := make([][]oci.Attached, len(t.place.to))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(8)
+	for i, a := range t.place.to {
+		g.Go(func() (err error) {
+			done[i], err = t.place.client.Attach(ctx, a, oci.Signature{Bundle: serialised, Payload: t.place.payload}, t.place.storage)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return r.keep(t, serialised, err)
+	}
+	for _, list := range done {
+		for _, d := range list {
 			t.attached = append(t.attached, d.Where+" "+d.Ref)
 		}
 	}

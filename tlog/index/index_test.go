@@ -1,0 +1,372 @@
+package index
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/hallmarksign/hallmark/internal/check"
+	"github.com/hallmarksign/hallmark/internal/fetch"
+	"github.com/hallmarksign/hallmark/internal/sigtest"
+	"github.com/hallmarksign/hallmark/internal/tiles/tilestest"
+	"github.com/hallmarksign/hallmark/tlog/read"
+	"github.com/hallmarksign/hallmark/trustroot"
+)
+
+// dump is everything that a file holds, in order.
+func dump(t *testing.T, x *Index) string {
+	t.Helper()
+	var out bytes.Buffer
+	err := x.db.View(func(tx *bolt.Tx) error {
+		return tx.ForEach(func(name []byte, b *bolt.Bucket) error {
+			return b.ForEach(func(k, v []byte) error {
+				_, err := fmt.Fprintf(&out, "%s %x %x\n", name, k, v)
+				return err
+			})
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+// found returns the indexes of what a query finds.
+func found(t *testing.T, x *Index, v *world, q read.Query) (out []int) {
+	t.Helper()
+	for e, err := range x.Find(t.Context(), v.reader(), q) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, int(e.Raw.LogIndex))
+	}
+	return out
+}
+
+func TestFind(t *testing.T) {
+	v := newWorld(t, t.TempDir(), 8)
+	const n = 1300
+	v.grow(n)
+	x := v.open(filepath.Join(t.TempDir(), "index"), Config{})
+	if err := x.Update(t.Context(), v.reader()); err != nil {
+		t.Fatal(err)
+	}
+	var every [8][]int
+	for i := range n {
+		if i%1000 != 999 {
+			every[i%8] = append(every[i%8], i)
+		}
+	}
+	key := read.Decode(v.body(3)).Certificate.RawSubjectPublicKeyInfo
+	for _, tt := range []struct {
+		name string
+		q    read.Query
+		want []int
+	}{
+		{"e-mail", read.Query{Subject: "User2@example.com"}, every[2]},
+		{"e-mail in other letters", read.Query{Subject: "uSER2@EXAMPLE.com"}, every[2]},
+		{"URI", read.Query{Subject: who(5).Subject}, every[5]},
+		{"repository", read.Query{Repo: "owner5/name"}, every[5]},
+		{"repository with host", read.Query{Repo: "https://github.com/Owner5/name/"}, every[5]},
+		{"digest", read.Query{Hash: crypto.SHA256, Digest: digest(777)}, []int{777}},
+		{"key", read.Query{Key: key}, every[3]},
+		{"from", read.Query{Key: key, From: 1283}, []int{1283, 1291, 1299}},
+		{"since, all older", read.Query{Key: key, Since: sigtest.T0.AddDate(0, 0, 1)}, nil},
+		{"since, none older", read.Query{Key: key, Since: sigtest.T0, From: 1290}, []int{1291, 1299}},
+		{"nobody", read.Query{Subject: "user@example.com"}, nil},
+		{"digest of another hash", read.Query{Hash: crypto.SHA512_256, Digest: digest(777)}, nil},
+	} {
+		if got := found(t, x, v, tt.q); fmt.Sprint(got) != fmt.Sprint(tt.want) {
+			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
+		}
+	}
+	for e, err := range x.Find(t.Context(), v.reader(), read.Query{Subject: who(4).Subject}) {
+		if err != nil || e.Authority == "" || e.Raw.Proof.TreeSize != n {
+			t.Errorf("got %+v, %v, want a proof and an authority", e, err)
+		}
+		break
+	}
+	if n, err := x.Unread(); n != 1 || err != nil {
+		t.Errorf("got %d unread, %v, want 1", n, err)
+	}
+	var names []string
+	for id, err := range x.Identities("User") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, fmt.Sprint(id.Subject, " ", id.First))
+	}
+	if got, want := fmt.Sprint(names), "[User0@example.com 0 User2@example.com 2 User4@example.com 4 User6@example.com 6]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	at, ok, err := x.FirstSeen(n - 1)
+	if !ok || err != nil || !at.Equal(sigtest.T0) {
+		t.Errorf("got %v, %v, %v", at, ok, err)
+	}
+	if _, ok, _ := x.FirstSeen(n); ok {
+		t.Error("an entry that is not there was seen")
+	}
+}
+
+func TestER2_QueryOfNothing(t *testing.T) {
+	v := newWorld(t, t.TempDir(), 1)
+	v.grow(2)
+	x := v.open(filepath.Join(t.TempDir(), "index"), Config{})
+	for name, q := range map[string]read.Query{
+		"nothing": {}, "two things": {Subject: "a", Repo: "a/b"}, "digest of no hash": {Digest: digest(1)},
+		"short digest": {Hash: crypto.SHA256, Digest: digest(1)[1:]}, "no repository": {Repo: "name"},
+	} {
+		for e, err := range x.Find(t.Context(), v.reader(), q) {
+			if e != nil || check.Of(err) != check.Usage {
+				t.Errorf("%s: got %v, %v, want check usage", name, e, err)
+			}
+		}
+	}
+}
+
+// What was built in pieces, over merges of segments and within bundles, is the
+// same as what was built at once.
+func TestPiecesAreTheSameAsTheWhole(t *testing.T) {
+	v := newWorld(t, t.TempDir(), 4)
+	x := v.open(filepath.Join(t.TempDir(), "pieces"), Config{})
+	for _, n := range []int{100, 256, 300, 512, 513, 1100, 2048, 2049, 8192, 9000, 9001} {
+		v.grow(n)
+		if err := x.Update(t.Context(), v.reader()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	whole := v.open(filepath.Join(t.TempDir(), "whole"), Config{})
+	if err := whole.Update(t.Context(), v.reader()); err != nil {
+		t.Fatal(err)
+	}
+	// When entries were first seen is what differs.
+	for _, i := range []*Index{x, whole} {
+		if err := i.db.Update(func(tx *bolt.Tx) error { return tx.DeleteBucket(bucketSeen) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if a, b := dump(t, x), dump(t, whole); a != b {
+		t.Errorf("dumps of %d and %d bytes differ", len(a), len(b))
+	}
+}
+
+// stopping ends after some requests, as a process does that is killed.
+type stopping struct {
+	fetch.Doer
+	left *int
+}
+
+var errKilled = errors.New("killed")
+
+func (s stopping) Do(ctx context.Context, r fetch.Request) (*fetch.Response, error) {
+	if *s.left--; *s.left < 0 {
+		return nil, errKilled
+	}
+	return s.Doer.Do(ctx, r)
+}
+
+func TestKilledAtAnyMoment(t *testing.T) {
+	v := newWorld(t, t.TempDir(), 4)
+	v.grow(9000)
+	whole := v.open(filepath.Join(t.TempDir(), "whole"), Config{})
+	if err := whole.Update(t.Context(), v.reader()); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "killed")
+	runs := 0
+	for done := false; !done; runs++ {
+		left := 10 + 13*runs
+		log := must(read.NewV2(v.trusted(), read.Config{Doer: stopping{tilestest.Dir(v.dir), &left}, Now: clock}))
+		x := must(Open(path, v.trusted(), Config{Now: clock, Workers: 1}))
+		x.layout = small
+		err := x.Update(t.Context(), log)
+		done = err == nil
+		if err != nil && !errors.Is(err, errKilled) {
+			t.Fatal(err)
+		}
+		if runs > 20 {
+			t.Fatal("does not end")
+		}
+		if !done {
+			// A process that is killed leaves the file as it is, also half written:
+			// the next transaction begins at the last meta page that is whole.
+			data := must(os.ReadFile(path))
+			x.Close()
+			if err := os.WriteFile(path, data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		if a, b := dump(t, x), dump(t, whole); a != b {
+			t.Errorf("dumps of %d and %d bytes differ", len(a), len(b))
+		}
+		x.Close()
+	}
+	if runs < 3 {
+		t.Errorf("killed %d times, want more", runs-1)
+	}
+}
+
+// Stopped between a batch and its merges, the next run merges first.
+func TestKilledBeforeMerging(t *testing.T) {
+	v := newWorld(t, t.TempDir(), 4)
+	v.grow(8192)
+	whole := v.open(filepath.Join(t.TempDir(), "whole"), Config{})
+	if err := whole.Update(t.Context(), v.reader()); err != nil {
+		t.Fatal(err)
+	}
+	x := v.open(filepath.Join(t.TempDir(), "index"), Config{})
+	tree := must(v.reader().Tree(t.Context()))
+	for first := int64(0); first < tree.Size(); first += 1 << small {
+		b := must(x.read(t.Context(), tree, first, first+1<<small))
+		if err := x.commit(b, tree.Head.Note); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if dump(t, x) == dump(t, whole) {
+		t.Fatal("nothing is left to merge")
+	}
+	if got := found(t, x, v, read.Query{Hash: crypto.SHA256, Digest: digest(6000)}); fmt.Sprint(got) != "[6000]" {
+		t.Errorf("got %v before merging", got)
+	}
+	if err := x.Update(t.Context(), v.reader()); err != nil {
+		t.Fatal(err)
+	}
+	if a, b := dump(t, x), dump(t, whole); a != b {
+		t.Errorf("dumps of %d and %d bytes differ", len(a), len(b))
+	}
+	if got := found(t, x, v, read.Query{Hash: crypto.SHA256, Digest: digest(6000)}); fmt.Sprint(got) != "[6000]" {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestLG4_FlippedByteInAnyTile(t *testing.T) {
+	v := newWorld(t, t.TempDir(), 4)
+	const n = 66000
+	v.grow(n)
+	for _, file := range []string{
+		tilestest.Path("entries", 0, 256), tilestest.Path("entries", 257, n-257*256), tilestest.Path("0", 131, 256),
+		tilestest.Path("0", 257, n-257*256), tilestest.Path("1", 0, 256), tilestest.Path("1", 1, 1), tilestest.Path("2", 0, 1),
+	} {
+		path := filepath.Join(v.dir, file)
+		good := must(os.ReadFile(path))
+		bad := bytes.Clone(good)
+		bad[len(bad)/2] ^= 0x20
+		if err := os.WriteFile(path, bad, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		x := v.open(filepath.Join(t.TempDir(), "index"), Config{})
+		x.layout = firstBits
+		if err := x.Update(t.Context(), v.reader()); check.Of(err) != check.Proof {
+			t.Errorf("%s: got %v, want check proof", file, err)
+		}
+		if err := os.WriteFile(path, good, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := x.Update(t.Context(), v.reader()); err != nil {
+			t.Errorf("%s: repaired: %v", file, err)
+		}
+	}
+}
+
+func TestLG1_OtherHistory(t *testing.T) {
+	v := newWorld(t, t.TempDir(), 2)
+	v.grow(600)
+	x := v.open(filepath.Join(t.TempDir(), "index"), Config{})
+	if err := x.Update(t.Context(), v.reader()); err != nil {
+		t.Fatal(err)
+	}
+	other := newWorld(t, t.TempDir(), 3)
+	other.grow(900)
+	if err := x.Update(t.Context(), other.reader()); check.Of(err) != check.Proof {
+		t.Errorf("got %v, want check proof", err)
+	}
+	v.grow(599)
+	if err := x.Update(t.Context(), v.reader()); check.Of(err) != check.Checkpoint {
+		t.Errorf("got %v, want check checkpoint", err)
+	}
+	if n, _ := x.Size(); n != 600 {
+		t.Errorf("got %d entries, want 600 as before", n)
+	}
+}
+
+func TestLM1_BoundOfTheFile(t *testing.T) {
+	v := newWorld(t, t.TempDir(), 2)
+	v.grow(300)
+	path := filepath.Join(t.TempDir(), "index")
+	x := v.open(path, Config{MaxBytes: 1 << 20})
+	if err := x.Update(t.Context(), v.reader()); check.Of(err) != check.Limit {
+		t.Errorf("got %v, want check limit", err)
+	}
+	x.Close()
+	x = v.open(path, Config{})
+	if err := x.Update(t.Context(), v.reader()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestLG5_Files(t *testing.T) {
+	v := newWorld(t, t.TempDir(), 2)
+	v.grow(3000)
+	dir := t.TempDir()
+	path := filepath.Join(dir, "index")
+	x := v.open(path, Config{})
+	if err := x.Update(t.Context(), v.reader()); err != nil {
+		t.Fatal(err)
+	}
+	refused := func(name, path string, log *trustroot.Log) {
+		t.Helper()
+		y, err := Open(path, log, Config{Wait: 1})
+		if check.Of(err) != check.FS {
+			t.Errorf("%s: got %v, want check fs", name, err)
+		}
+		if err == nil {
+			y.Close()
+		}
+	}
+	refused("in use", path, v.trusted())
+	x.Close()
+	refused("another log", path, &v.root.Logs[0])
+	refused("a directory", dir, v.trusted())
+	good := must(os.ReadFile(path))
+	for name, data := range map[string][]byte{
+		"cut": good[:len(good)/2], "a text": []byte("hello"), "cut to two pages": good[:8192],
+		"zeros": make([]byte, len(good)),
+	} {
+		bad := filepath.Join(dir, "bad")
+		os.WriteFile(bad, data, 0o600)
+		refused(name, bad, v.trusted())
+	}
+	if err := os.Symlink(path, filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	refused("a link", filepath.Join(dir, "link"), v.trusted())
+	// Damage inside is an error or a loss, never a panic or a false answer.
+	for at := 4096; at < len(good); at += 997 {
+		bad := filepath.Join(dir, "bad")
+		data := bytes.Clone(good)
+		for i := at; i < min(at+40, len(data)); i++ {
+			data[i] ^= 0xff
+		}
+		os.WriteFile(bad, data, 0o600)
+		y, err := Open(bad, v.trusted(), Config{Wait: 1, ReadOnly: true})
+		if err != nil {
+			continue
+		}
+		for e, err := range y.Find(t.Context(), v.reader(), read.Query{Subject: who(0).Subject, From: 2990}) {
+			if err == nil && e.Content.Identity.Subject != who(0).Subject {
+				t.Errorf("byte %d: found %q", at, e.Content.Identity.Subject)
+			}
+		}
+		for range y.Identities("") {
+		}
+		y.Close()
+	}
+}

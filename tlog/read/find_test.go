@@ -1,0 +1,142 @@
+package read
+
+import (
+	"crypto"
+	"crypto/sha256"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hallmarksign/hallmark/internal/check"
+	"github.com/hallmarksign/hallmark/internal/sigtest"
+)
+
+func find(t *testing.T, v *world, q Query) (out []int64, notes []string, errs []error) {
+	t.Helper()
+	for e, err := range v.v1(nil).Find(t.Context(), q, func(s string) { notes = append(notes, s) }) {
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		out = append(out, e.Raw.LogIndex)
+	}
+	return out, notes, errs
+}
+
+func TestFind1(t *testing.T) {
+	v := newWorld(t)
+	alice := sigtest.Alice()
+	one := v.sign(1, "one")
+	v.Clock.Add(time.Hour)
+	two := v.sign(1, "two")
+	bob := alice
+	bob.Subject = "bob@example.com"
+	foreign := v.sign(1, "three", func(m *sigtest.Maker) { m.Who = &bob })
+	sum := sha256.Sum256([]byte("two"))
+	key := sigtest.SPKI(v.SignerKey().Public())
+
+	v.index[alice.Subject] = []string{id(one), id(two)[16:], id(one)}
+	v.index[fmt.Sprintf("sha256:%x", sum)] = []string{id(two)}
+	for _, tt := range []struct {
+		name string
+		q    Query
+		want []int64
+	}{
+		{"e-mail", Query{Subject: alice.Subject}, []int64{one.LogIndex, two.LogIndex}},
+		// The log of these tests promises the time of asking.
+		{"since now", Query{Subject: alice.Subject, Since: v.Clock.Now()}, []int64{one.LogIndex, two.LogIndex}},
+		{"since later", Query{Subject: alice.Subject, Since: v.Clock.Now().Add(time.Second)}, nil},
+		{"from", Query{Subject: alice.Subject, From: two.LogIndex}, []int64{two.LogIndex}},
+		{"digest", Query{Hash: crypto.SHA256, Digest: sum[:]}, []int64{two.LogIndex}},
+		{"nobody", Query{Subject: "carol@example.com"}, nil},
+	} {
+		got, notes, errs := find(t, v, tt.q)
+		if fmt.Sprint(got) != fmt.Sprint(tt.want) || len(notes)+len(errs) > 0 {
+			t.Errorf("%s: got %v, %q, %v, want %v", tt.name, got, notes, errs, tt.want)
+		}
+	}
+	find(t, v, Query{Key: key})
+	if q := fmt.Sprint(v.lastAsk["publicKey"]); !strings.Contains(q, "x509") {
+		t.Errorf("asked for key %s", q)
+	}
+	find(t, v, Query{Subject: "https://github.com/a/b/.github/workflows/c.yml@refs/heads/main"})
+	if v.lastAsk["subject"] == nil || v.lastAsk["email"] != nil {
+		t.Errorf("asked %v for a URI", v.lastAsk)
+	}
+	// The index lies: entries of others, entries that are not there.
+	v.index[alice.Subject] = []string{id(foreign), strings.Repeat("0", 80), id(two)}
+	got, notes, errs := find(t, v, Query{Subject: alice.Subject})
+	if fmt.Sprint(got) != fmt.Sprint([]int64{two.LogIndex}) || len(notes) != 2 || len(errs) > 0 {
+		t.Errorf("got %v, %q, %v", got, notes, errs)
+	}
+	v.index[alice.Subject] = []string{"../../etc/passwd"}
+	if _, _, errs := find(t, v, Query{Subject: alice.Subject}); len(errs) != 1 || check.Of(errs[0]) != check.Server {
+		t.Errorf("got %v, want check server", errs)
+	}
+	v.index[alice.Subject] = nil
+	for i := range MaxHits + 1 {
+		v.index[alice.Subject] = append(v.index[alice.Subject], fmt.Sprintf("%064x", i))
+	}
+	if _, _, errs := find(t, v, Query{Subject: alice.Subject}); len(errs) != 1 || check.Of(errs[0]) != check.Limit {
+		t.Errorf("got %v, want check limit", errs)
+	}
+	if _, _, errs := find(t, v, Query{Repo: "owner/name"}); len(errs) != 1 || check.Of(errs[0]) != check.Usage {
+		t.Errorf("got %v, want check usage", errs)
+	}
+}
+
+func TestScan1(t *testing.T) {
+	v := newWorld(t)
+	for i := range 25 {
+		v.sign(1, fmt.Sprint("artifact ", i))
+	}
+	want := int64(sigtest.ShardOffset)
+	for e, err := range v.v1(nil).Scan(t.Context(), want, want+28) {
+		if err != nil || e.Raw.LogIndex != want {
+			t.Fatalf("got %v, %v, want %d", e, err, want)
+		}
+		want++
+	}
+	if want != sigtest.ShardOffset+28 {
+		t.Errorf("ended before %d", want)
+	}
+	for e, err := range v.v1(nil).Scan(t.Context(), want-1, want+1) {
+		if e == nil && check.Of(err) != check.Server {
+			t.Errorf("got %v, want check server", err)
+		}
+	}
+	v.fault = rewrite("/retrieve", func(s string) string {
+		return strings.Replace(s, fmt.Sprintf(`"logIndex":%d`, want-2), `"logIndex":7`, 1)
+	})
+	n := 0
+	for _, err := range v.v1(nil).Scan(t.Context(), want-3, want) {
+		if n++; n == 2 && check.Of(err) != check.Server {
+			t.Errorf("got %v for a hidden entry, want check server", err)
+		}
+	}
+	if n != 2 {
+		t.Errorf("went on after a hidden entry: %d", n)
+	}
+}
+
+func TestLogsAndStatus(t *testing.T) {
+	v := newWorld(t)
+	if k := Logs(v.root, nil); len(k) != 2 || k[0].Version != 0 || k[0].Writes {
+		t.Errorf("got %+v", k)
+	}
+	for generation := 1; generation <= 2; generation++ {
+		log := &v.root.Logs[generation-1]
+		got, err := Probe(t.Context(), log, v.config(generation, nil))
+		if got != generation || err != nil {
+			t.Errorf("got generation %d, %v, want %d", got, err, generation)
+		}
+		s := Inspect(t.Context(), v.reader(generation, nil), v.Clock.Now())
+		if s.Err != nil || s.Size != 3 || !s.InUse || len(s.Heads[0].Signers) != 1 {
+			t.Errorf("got %+v", s)
+		}
+	}
+	if n, err := v.v1(nil).Next(t.Context()); n != 3 || err != nil {
+		t.Errorf("got %d, %v", n, err)
+	}
+}

@@ -1,0 +1,262 @@
+package watch
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/hallmarksign/hallmark/bundle"
+	"github.com/hallmarksign/hallmark/internal/check"
+	"github.com/hallmarksign/hallmark/internal/checkpoint"
+	"github.com/hallmarksign/hallmark/internal/fetch"
+	"github.com/hallmarksign/hallmark/internal/sigtest"
+	"github.com/hallmarksign/hallmark/tlog/index"
+	"github.com/hallmarksign/hallmark/tlog/read"
+	"github.com/hallmarksign/hallmark/trustroot"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+type world struct {
+	*sigtest.World
+	t     *testing.T
+	root  *trustroot.Root
+	ids   []string // of the search index, for whatever it is asked
+	asked int      // questions to it
+	x     *index.Index
+}
+
+func newWorld(t *testing.T) *world {
+	w := sigtest.New(t)
+	v := &world{World: w, t: t, root: must(trustroot.Parse(w.TrustedRoot()))}
+	w.Rekor(1).SetFault(v.answer)
+	v.x = must(index.Open(filepath.Join(t.TempDir(), "index"), &v.root.Logs[1], index.Config{}))
+	t.Cleanup(func() { v.x.Close() })
+	return v
+}
+
+// answer adds to the first log what sigtest has not; before its tree there was
+// one of 1000 entries.
+func (v *world) answer(w http.ResponseWriter, r *http.Request, next http.Handler) {
+	get := func(path string) []byte {
+		rec := httptest.NewRecorder()
+		next.ServeHTTP(rec, httptest.NewRequest("GET", "/log1/api/v1/log/entries"+path, nil))
+		return bytes.Clone(rec.Body.Bytes())
+	}
+	switch strings.TrimPrefix(r.URL.Path, "/log1/api/v1") {
+	case "/log":
+		text := v.Log1.Name + " - 7\n1000\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n"
+		head := shard(v.Log1.Checkpoint())
+		head["inactiveShards"] = []any{shard(text + "\n" + v.Log1.Line(text))}
+		json.NewEncoder(w).Encode(head)
+	case "/index/retrieve":
+		v.asked++
+		json.NewEncoder(w).Encode(append([]string{}, v.ids...))
+	case "/log/entries/retrieve":
+		var q struct {
+			EntryUUIDs []string
+			LogIndexes []int
+		}
+		json.NewDecoder(r.Body).Decode(&q)
+		out := []json.RawMessage{}
+		for _, id := range q.EntryUUIDs {
+			out = append(out, get("/"+id))
+		}
+		for _, i := range q.LogIndexes {
+			out = append(out, get(fmt.Sprint("?logIndex=", i)))
+		}
+		json.NewEncoder(w).Encode(out)
+	default:
+		next.ServeHTTP(w, r)
+	}
+}
+
+func shard(note string) map[string]any {
+	c := must(checkpoint.Parse(note))
+	_, tree, _ := strings.Cut(c.Origin, " - ")
+	return map[string]any{"treeSize": c.Size, "rootHash": hex.EncodeToString(c.Root[:]), "treeID": tree, "signedTreeHead": note}
+}
+
+func (v *world) source(generation int) Source {
+	c := must(fetch.New(v.Rekor(generation).URL, fetch.Config{}))
+	v.t.Cleanup(c.CloseIdle)
+	config := read.Config{Doer: c, Root: v.root, Now: v.Clock.Now}
+	if generation == 1 {
+		return Source{V1: must(read.NewV1(&v.root.Logs[0], config))}
+	}
+	return Source{V2: must(read.NewV2(&v.root.Logs[1], config)), Index: v.x}
+}
+
+// sign makes a bundle whose entry is in a log of a generation.
+func (v *world) sign(generation int, subject, artifact string) *bundle.Bundle {
+	log := v.Log2
+	if generation == 1 {
+		log = v.Log1
+	}
+	who := sigtest.Alice()
+	who.Subject = subject
+	if strings.Contains(subject, "://") {
+		who.Kind = "uri"
+	}
+	return v.Sign([]byte(artifact), func(m *sigtest.Maker) { m.Logs, m.Who = []*sigtest.Log{log}, &who })
+}
+
+// pass returns the indexes of what a pass finds.
+func (v *world) pass(w *Watcher, generation int) (out []int64, err error) {
+	for f, e := range w.Pass(v.t.Context(), v.source(generation)) {
+		if e != nil {
+			return out, e
+		}
+		out = append(out, f.Entry.Raw.LogIndex)
+	}
+	return out, nil
+}
+
+func list(all ...*bundle.Bundle) (out []int64) {
+	for _, b := range all {
+		out = append(out, b.Entries[0].LogIndex)
+	}
+	return out
+}
+
+func TestPass(t *testing.T) {
+	for generation := 1; generation <= 2; generation++ {
+		t.Run(fmt.Sprint("generation ", generation), func(t *testing.T) {
+			v := newWorld(t)
+			path := filepath.Join(t.TempDir(), "state")
+			one := v.sign(generation, "alice@example.com", "one")
+			v.sign(generation, "bob@example.com", "two")
+			three := v.sign(generation, "https://example.com/alice/x", "three")
+			known := Known{}
+			w := &Watcher{
+				Names: []Name{{Subject: "Alice@*"}, {Subject: "https://example.com/alice/*"}}, Known: known,
+				State: must(OpenState(path)), From: sigtest.ShardOffset * int64(2-generation),
+			}
+			check := func(name string, want []int64) {
+				t.Helper()
+				got, err := v.pass(w, generation)
+				if err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
+					t.Errorf("%s: got %v, %v, want %v", name, got, err, want)
+				}
+				w.State = must(OpenState(path))
+			}
+			check("first", list(one, three))
+			check("again", nil)
+			four := v.sign(generation, "alice@example.com", "four")
+			mine := v.sign(generation, "alice@example.com", "five")
+			known.Add(mine)
+			// Who does not look at all of it sees it again.
+			for range w.Pass(t.Context(), v.source(generation)) {
+				break
+			}
+			check("new", list(four))
+			check("again", nil)
+			w.State, w.From = nil, four.Entries[0].LogIndex
+			check("from an index", list(four))
+			w.State, w.Names = nil, []Name{{Subject: "alice@example.com", Issuer: "https://other.example.com"}}
+			check("another issuer", nil)
+		})
+	}
+}
+
+func TestSearchIndexOfFirstLog(t *testing.T) {
+	v := newWorld(t)
+	one := v.sign(1, "alice@example.com", "one")
+	two := v.sign(1, "alice@example.com", "two")
+	other := v.sign(1, "mallory@example.com", "three")
+	for _, b := range []*bundle.Bundle{two, one, other} {
+		v.ids = append(v.ids, hex.EncodeToString(sigtest.LeafHash(b.Entries[0].Body)))
+	}
+	var notes []string
+	w := &Watcher{Names: []Name{{Subject: "alice@example.com"}}, Note: func(s string) { notes = append(notes, s) }}
+	got, err := v.pass(w, 1)
+	if err != nil || fmt.Sprint(got) != fmt.Sprint(list(two, one)) || len(notes) != 1 || v.asked != 1 {
+		t.Errorf("got %v, %v, %q", got, err, notes)
+	}
+	// What it hides is found by reading everything.
+	v.ids = nil
+	w.Exhaustive, w.From = true, sigtest.ShardOffset
+	if got, err := v.pass(w, 1); err != nil || fmt.Sprint(got) != fmt.Sprint(list(one, two)) || v.asked != 1 {
+		t.Errorf("got %v, %v", got, err)
+	}
+	w.MaxScan = 2
+	if _, err := v.pass(w, 1); check.Of(err) != check.Limit {
+		t.Errorf("got %v, want check limit", err)
+	}
+	w.MaxScan, w.Since = 0, v.Clock.Now().Add(time.Hour)
+	if got, err := v.pass(w, 1); err != nil || len(got) != 0 {
+		t.Errorf("got %v, %v since later", got, err)
+	}
+}
+
+func TestER2_LG5_Refused(t *testing.T) {
+	v := newWorld(t)
+	for name, w := range map[string]*Watcher{"no names": {}, "a star": {Names: []Name{{Subject: "**"}}}, "nothing": {Names: []Name{{}}}} {
+		if _, err := v.pass(w, 2); check.Of(err) != check.Usage {
+			t.Errorf("%s: got %v, want check usage", name, err)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "state")
+	for name, data := range map[string]string{
+		"empty": "", "list": "[]", "other schema": `{"schema":2,"next":{}}`, "negative": `{"schema":1,"next":{"00":-1}}`,
+		"more": `{"schema":1,"next":{},"x":1}`, "long": strings.Repeat(" ", maxState+1),
+	} {
+		os.WriteFile(path, []byte(data), 0o600)
+		if _, err := OpenState(path); check.Of(err) != check.FS {
+			t.Errorf("%s: got %v, want check fs", name, err)
+		}
+	}
+	// A log that lost entries.
+	s := must(OpenState(filepath.Join(t.TempDir(), "state")))
+	if err := s.move(hex.EncodeToString(v.root.Logs[1].ID), 99); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := v.pass(&Watcher{Names: []Name{{Subject: "a"}}, State: s}, 2); check.Of(err) != check.Checkpoint {
+		t.Errorf("got %v, want check checkpoint", err)
+	}
+	// A log that can't be read leaves the state as it was.
+	v.Rekor(2).SetFault(sigtest.Answer(500, ""))
+	s = must(OpenState(filepath.Join(t.TempDir(), "state")))
+	if _, err := v.pass(&Watcher{Names: []Name{{Subject: "a"}}, State: s}, 2); check.Of(err) != check.Net {
+		t.Errorf("got %v, want check net", err)
+	}
+	if _, ok := s.next(hex.EncodeToString(v.root.Logs[1].ID)); ok {
+		t.Error("the state moved on")
+	}
+}
+
+func TestGlob(t *testing.T) {
+	for _, tt := range []struct {
+		pattern, s string
+		want       bool
+	}{
+		{"a", "a", true}, {"a", "ab", false}, {"a*", "a", true}, {"a*", "abc", true}, {"*a", "ba", true}, {"*a", "ab", false},
+		{"a*a", "a", false}, {"a*a", "aa", true}, {"a*b*c", "aXbYc", true}, {"a*b*c", "abc", true}, {"a*b*c", "acb", false},
+		{"a*b*b", "ab", false}, {"a**b", "ab", true}, {"*@example.com", "x@example.com.evil", false}, {"", "", true}, {"", "a", false},
+		{"a.c", "abc", false},
+	} {
+		if got := glob(tt.pattern, tt.s); got != tt.want {
+			t.Errorf("glob(%q, %q) = %v", tt.pattern, tt.s, got)
+		}
+	}
+	if !(Name{Subject: "ALICE@example.com"}).Matches("alice@EXAMPLE.com", "x") {
+		t.Error("letters of another case do not match")
+	}
+}
