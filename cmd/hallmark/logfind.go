@@ -110,11 +110,11 @@ func (o *findOptions) find(ctx context.Context, e *env, b *logbook, out *outputF
 				}
 			}
 		case *read.V2:
-			x, err := b.index(ctx, r, newProgress(e, out.quiet || out.json))
+			x, closeFile, err := b.index(ctx, r, newProgress(e, out.quiet || out.json))
 			if err != nil {
 				return err
 			}
-			defer x.Close()
+			defer closeFile()
 			for entry, err := range x.Find(ctx, r, q) {
 				if err != nil {
 					return err
@@ -244,11 +244,11 @@ func (o *watchOptions) pass(ctx context.Context, e *env, b *logbook, w *watch.Wa
 		case *read.V1:
 			source.V1 = r
 		case *read.V2:
-			x, err := b.index(ctx, r, newProgress(e, out.quiet || out.json))
+			x, closeFile, err := b.index(ctx, r, newProgress(e, out.quiet || out.json))
 			if err != nil {
 				return err
 			}
-			defer x.Close()
+			defer closeFile()
 			source.V2, source.Index = r, x
 		default:
 			return errors.New("is of an unknown generation")

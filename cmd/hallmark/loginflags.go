@@ -19,6 +19,7 @@ type loginFlags struct {
 	upstream  string
 	device    bool
 	noBrowser bool
+	agent     bool
 	only      string
 	expect    string
 }
@@ -38,6 +39,8 @@ func (l *loginFlags) check() error {
 	switch {
 	case l.tokenFile != "" && (l.only != "" || l.device || l.noBrowser || l.upstream != ""):
 		return usage("--identity-token excludes --identity-provider, --device, --no-browser and --login")
+	case l.tokenFile != "" && l.agent:
+		return usage("--agent keeps a login; --identity-token needs none")
 	case l.device && l.noBrowser:
 		return usage("--device excludes --no-browser")
 	case l.noBrowser && l.only != "" && l.only != "none" && l.only != "browser":
@@ -97,7 +100,7 @@ func (l *loginFlags) given(e *env) (oidc.Provider, error) {
 		}
 		return oidc.FromReader(f, e.now)
 	}
-	if token := e.getenv(tokenVariable); token != "" && l.only == "" && !l.asksPerson() {
+	if token := e.getenv(tokenVariable); token != "" && l.only == "" && !l.asksPerson() && !l.agent {
 		return oidc.FromReader(strings.NewReader(token), e.now)
 	}
 	return nil, nil

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/hex"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -177,23 +176,26 @@ func (b *logbook) byID(ctx context.Context, id []byte) (openLog, error) {
 	return openLog{}, &check.Error{Check: check.TlogUnknown, Err: errNoLog}
 }
 
-// index opens the local index of a log and brings it up to date.
-func (b *logbook) index(ctx context.Context, l *read.V2, p *progress) (*index.Index, error) {
+// index opens the local index of a log, which the caller closes, and brings it up
+// to date.
+func (b *logbook) index(ctx context.Context, l *read.V2, p *progress) (x *index.Index, closeFile func(), err error) {
 	if b.dir == "" {
-		return nil, &check.Error{Check: check.FS, Err: errNoConfigDir, Next: "set HOME or HALLMARK_CONFIG_DIR: the index of a log is kept there"}
+		return nil, nil, &check.Error{Check: check.FS, Err: errNoConfigDir, Next: "set HOME or HALLMARK_CONFIG_DIR: the index of logs is kept there"}
 	}
 	show, stop := p.steps("reading " + l.Log().Origin)
-	x, err := index.Open(filepath.Join(b.dir, hex.EncodeToString(l.Log().ID)+".index"), l.Log(),
-		index.Config{Now: b.e.now, Progress: func(at index.Progress) { show(at.Next, at.Size) }})
+	defer stop()
+	f, err := index.Open(filepath.Join(b.dir, "logs.index"), index.Config{
+		Now: b.e.now, Progress: func(at index.Progress) { show(at.Next, at.Size) },
+	})
 	if err != nil {
-		stop()
-		return nil, err
+		return nil, nil, err
 	}
-	err = x.Update(ctx, l)
-	stop()
+	if x, err = f.Log(l.Log()); err == nil {
+		err = x.Update(ctx, l)
+	}
 	if err != nil {
-		_ = x.Close()
-		return nil, err
+		_ = f.Close()
+		return nil, nil, err
 	}
-	return x, nil
+	return x, func() { _ = f.Close() }, nil
 }

@@ -115,6 +115,7 @@ key they must keep, and verifies what others signed.`,
 		newLog(e, done),
 		newConvert(e, done),
 		newWhoami(e, done),
+		newAgent(e, done),
 		newTrust(e, done),
 		newVersion(e, done),
 	)

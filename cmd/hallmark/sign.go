@@ -69,6 +69,7 @@ func (o *signOptions) register(f *pflag.FlagSet) {
 	f.BoolVar(&o.dryRun, "dry-run", false, "show what would become public, and stop")
 	f.StringVar(&o.config, "signing-config", "", "use the services of this signing configuration `FILE`")
 	o.login.register(f)
+	o.login.registerAgent(f)
 	o.trust.register(f)
 	o.output.register(f)
 	o.image.register(f)

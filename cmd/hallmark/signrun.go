@@ -41,7 +41,7 @@ func (r *signRun) sign(ctx context.Context, tokens oidc.Provider) (outcome, erro
 	}
 	signer.Consent = r.consent
 	signer.Check = r.check
-	session, err := signer.Login(ctx)
+	session, err := r.login(ctx, signer)
 	if err != nil {
 		return outcome{}, err
 	}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/hallmarksign/hallmark/agent"
+	"github.com/hallmarksign/hallmark/oidc"
+	"github.com/hallmarksign/hallmark/sign"
+)
+
+func (l *loginFlags) registerAgent(f *pflag.FlagSet) {
+	f.BoolVar(&l.agent, "agent", false, "use the login of an earlier run if there is one, and keep this one for the ten minutes of its certificate, in memory")
+}
+
+// login continues the login that the agent holds, or logs in.
+func (r *signRun) login(ctx context.Context, signer *sign.Signer) (*sign.Session, error) {
+	if !r.o.login.agent {
+		return signer.Login(ctx)
+	}
+	client, err := startAgent(ctx, r.e)
+	if err != nil {
+		return nil, err
+	}
+	scope := r.scope()
+	signer.NewKey = func(ctx context.Context) (crypto.Signer, error) { return client.NewKey(ctx) }
+	signer.CA = keepingCA{signer.CA, client, scope}
+	key, leaf, err := client.Held(ctx, scope, r.e.now().Add(sign.MinLife))
+	if err != nil {
+		return nil, err
+	}
+	if key == nil {
+		return signer.Login(ctx)
+	}
+	who, err := r.named(leaf)
+	if err != nil || r.o.login.expected(who) != nil {
+		return signer.Login(ctx) // as somebody whom the trusted root and --expect accept
+	}
+	left := who.Expiry.Sub(r.e.now()).Round(time.Second)
+	r.o.output.say(r.e, "hallmark: signing as %s, from the agent, for another %s", printable(subjectOf(who), 1024), left)
+	return signer.Resume(ctx, key, leaf, who)
+}
+
+// named returns whom a certificate of the agent names, checked as one that comes
+// from the authority (SG-7).
+func (r *signRun) named(leaf []byte) (oidc.Token, error) {
+	subject, issuer, err := r.services.verifier.Certificate(leaf, r.e.now())
+	if err != nil {
+		return oidc.Token{}, err
+	}
+	expiry, err := expiryOf(leaf)
+	return oidc.Token{Subject: subject, Issuer: issuer, Expiry: expiry}, err
+}
+
+// scope names the logins that may take each other's place: those at the same
+// services in the same way.
+func (r *signRun) scope() string {
+	l := r.o.login
+	return strings.Join([]string{r.services.chosen.CA.URL, r.services.chosen.OIDC.URL, l.upstream, l.only}, "\n")
+}
+
+// A keepingCA gives each certificate to the agent that has its key.
+type keepingCA struct {
+	sign.CertificateAuthority
+	client *agent.Client
+	scope  string
+}
+
+func (k keepingCA) Certify(ctx context.Context, key crypto.Signer, token oidc.Token) ([]byte, error) {
+	leaf, err := k.CertificateAuthority.Certify(ctx, key, token)
+	if err != nil {
+		return nil, err
+	}
+	held, ok := key.(*agent.Key)
+	if !ok {
+		return nil, errors.New("key is not the agent's")
+	}
+	return leaf, k.client.Hold(ctx, held, leaf, k.scope)
+}
