@@ -33,12 +33,16 @@ type Service = wire.Service
 const (
 	Fulcio   = wire.Fulcio
 	CTLog    = wire.CTLog
-	Rekor    = wire.Rekor
+	Rekor    = wire.Rekor  // v2
+	Rekor1   = wire.Rekor1 // v1
 	TSA      = wire.TSA
 	OIDC     = wire.OIDC
 	Actions  = wire.Actions
 	TUF      = wire.TUF
 	Registry = wire.Registry
+
+	// Rekor1Other is a second Rekor v1; see Options.SecondOperator.
+	Rekor1Other = wire.Rekor1Other
 )
 
 // People the login page offers. The provider believes any other address too,
@@ -57,6 +61,18 @@ type Options struct {
 	Binary             string        // the sandbox program; "": $HALLMARK_SANDBOX, or built by go build
 	CheckpointInterval time.Duration // 0: 200 ms; at least 100 ms
 	TimestampLife      time.Duration // of TUF's timestamp.json; 0: 30 days, negative: expired
+
+	// Issuers are further OpenID providers that Fulcio believes, by URL, with the
+	// type that Fulcio's configuration has for their tokens, such as "email".
+	Issuers map[string]string
+
+	// SecondOperator adds a second Rekor v1, of another operator, in a process of
+	// its own.
+	SecondOperator bool
+
+	// Trillian is the host:port of a Trillian log server for Rekor v1, whose
+	// first tree is used; "": one in memory, which is empty at every start.
+	Trillian string
 }
 
 // A Sandbox is a running Sigstore.
@@ -109,8 +125,8 @@ func Open(ctx context.Context, o Options) (_ *Sandbox, err error) {
 			return nil, err
 		}
 	}
-	setup := wire.Setup{Dir: o.Dir, Temporary: s.temp != "", Public: map[Service]string{}, CheckpointInterval: o.CheckpointInterval, TimestampLife: o.TimestampLife}
-	for _, service := range wire.Services {
+	setup := wire.Setup{Dir: o.Dir, Temporary: s.temp != "", Public: map[Service]string{}, CheckpointInterval: o.CheckpointInterval, TimestampLife: o.TimestampLife, Issuers: o.Issuers, SecondOperator: o.SecondOperator, Trillian: o.Trillian}
+	for _, service := range setup.Services() {
 		f, err := newFront()
 		if err != nil {
 			return nil, err

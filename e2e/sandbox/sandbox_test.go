@@ -17,7 +17,7 @@ import (
 
 var services = []sandbox.Service{
 	sandbox.Fulcio, sandbox.CTLog, sandbox.Rekor, sandbox.TSA,
-	sandbox.OIDC, sandbox.Actions, sandbox.TUF, sandbox.Registry,
+	sandbox.OIDC, sandbox.Actions, sandbox.TUF, sandbox.Registry, sandbox.Rekor1,
 }
 
 // probes are paths that each server answers with 200.
@@ -25,6 +25,7 @@ var probes = map[sandbox.Service]string{
 	sandbox.Fulcio: "/api/v2/trustBundle", sandbox.CTLog: "/ct/v1/get-roots", sandbox.Rekor: "/api/v2/checkpoint",
 	sandbox.TSA: "/api/v1/timestamp/certchain", sandbox.OIDC: "/.well-known/openid-configuration",
 	sandbox.Actions: "/.well-known/openid-configuration", sandbox.TUF: "/timestamp.json", sandbox.Registry: "/v2/",
+	sandbox.Rekor1: "/api/v1/log",
 }
 
 func TestStart_AllServersAnswerQuickly(t *testing.T) {
@@ -51,7 +52,8 @@ func TestStart_ListensOnLoopbackOnly(t *testing.T) {
 	t.Parallel()
 	s := sandbox.Start(t, sandbox.Options{})
 	got := listening(t, s.PID())
-	if want := len(services) + 3; len(got) != want { // Rekor's HTTP, gRPC and metrics behind its front
+	// Behind the fronts: HTTP, gRPC and metrics of Rekor v2, Trillian and Redis of v1.
+	if want := len(services) + 5; len(got) != want {
 		t.Errorf("%d listening sockets, want %d: %v", len(got), want, got)
 	}
 	for _, ip := range got {

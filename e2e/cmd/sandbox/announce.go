@@ -15,7 +15,7 @@ import (
 // announce prints shell lines; what is not for the shell is a comment, so
 // that the whole block can be pasted or eval'ed. When hallmark lies beside
 // this program, the instance is added already and the lines find it.
-func announce(ctx context.Context, w io.Writer, info *wire.Info) error {
+func announce(ctx context.Context, w io.Writer, setup *wire.Setup, info *wire.Info) error {
 	home := filepath.Join(info.Dir, "hallmark")
 	// The instance is of this run: its address may be new.
 	if err := os.RemoveAll(home); err != nil {
@@ -49,8 +49,10 @@ func announce(ctx context.Context, w io.Writer, info *wire.Info) error {
 	fmt.Fprintln(w, "# Then: hallmark sign FILE, and sign in as anyone. To be a workflow on GitHub instead:")
 	fmt.Fprintf(w, "#   export ACTIONS_ID_TOKEN_REQUEST_URL=%s\n", quote(info.ActionsURL))
 	fmt.Fprintf(w, "#   export ACTIONS_ID_TOKEN_REQUEST_TOKEN=%s\n", info.ActionsToken)
-	for _, service := range wire.Services {
-		fmt.Fprintf(w, "# %-9s %s\n", service, info.URLs[service])
+	fmt.Fprintln(w, "# To sign into Rekor v1 instead of v2, and to verify that (as any other bundle):")
+	fmt.Fprintf(w, "#   hallmark sign FILE --trusted-root %s --signing-config %s\n", quote(info.TrustedRoot), quote(info.Rekor1Config))
+	for _, service := range setup.Services() {
+		fmt.Fprintf(w, "# %-12s %s\n", service, info.URLs[service])
 	}
 	_, err := fmt.Fprintf(w, "# data in %s; end with Ctrl-C\n", info.Dir)
 	return err

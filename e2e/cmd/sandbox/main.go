@@ -1,7 +1,7 @@
 // Sandbox runs a whole Sigstore on the loopback interface until it gets
 // SIGINT or SIGTERM, and prints lines that make hallmark use it:
 //
-//	sandbox [--dir DIR] [--checkpoint-interval 1s]
+//	sandbox [--dir DIR] [--checkpoint-interval 1s] [--second-operator] [--trillian HOST:PORT]
 //
 // With --driven it talks to the package sandbox over its standard streams.
 package main
@@ -31,12 +31,17 @@ func main() {
 }
 
 func run(args []string) error {
+	if len(args) > 0 && args[0] == stack.Rekor1Command {
+		return stack.ServeRekor1(args[1:], os.Stdin, os.Stdout)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	var setup wire.Setup
 	flags := flag.NewFlagSet("sandbox", flag.ContinueOnError)
 	flags.StringVar(&setup.Dir, "dir", "", "keep keys and logs in `DIR` (default: a temporary folder, removed at the end)")
-	flags.DurationVar(&setup.CheckpointInterval, "checkpoint-interval", 200*time.Millisecond, "time between checkpoints of the log")
+	flags.DurationVar(&setup.CheckpointInterval, "checkpoint-interval", 200*time.Millisecond, "time between checkpoints of Rekor v2")
+	flags.BoolVar(&setup.SecondOperator, "second-operator", false, "run a second Rekor v1, of another operator")
+	flags.StringVar(&setup.Trillian, "trillian", "", "keep the log of Rekor v1 in the Trillian log server at `HOST:PORT`, with a database of its own (default: in memory)")
 	driven := flags.Bool("driven", false, "for package sandbox: take the setup from standard input, end with it")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -68,7 +73,7 @@ func run(args []string) error {
 	if err != nil {
 		return errors.Join(err, s.Close())
 	}
-	if err := announce(ctx, os.Stdout, info); err != nil {
+	if err := announce(ctx, os.Stdout, &setup, info); err != nil {
 		return errors.Join(err, s.Close())
 	}
 	<-ctx.Done()

@@ -96,11 +96,12 @@ func (p *pages) device(w http.ResponseWriter, r *http.Request) {
 	show(w, http.StatusOK, formData{Title: "Done. You can go back to the device."})
 }
 
-// who reads the address from the form: a button, or the field.
+// who reads the address from the form: the field, or a button. The enter key in
+// the field presses the first button as well.
 func who(r *http.Request) (email, problem string) {
-	email = r.PostFormValue("user")
+	email = r.PostFormValue("email")
 	if email == "" {
-		email = r.PostFormValue("email")
+		email = r.PostFormValue("user")
 	}
 	if a, err := mail.ParseAddress(email); err != nil || a.Address != email {
 		return "", "This is not an e-mail address."

@@ -1,10 +1,10 @@
 package stack
 
 import (
-	"io"
 	"log/slog"
 
 	fulciolog "github.com/sigstore/fulcio/pkg/log"
+	rekorlog "github.com/sigstore/rekor/pkg/log"
 	tsalog "github.com/sigstore/timestamp-authority/v2/pkg/log"
 	"go.uber.org/zap"
 	"k8s.io/klog/v2"
@@ -15,6 +15,7 @@ import (
 func quiet() {
 	fulciolog.Logger = zap.NewNop().Sugar()
 	tsalog.Logger = zap.NewNop().Sugar()
+	rekorlog.Logger = zap.NewNop().Sugar()
 	slog.SetDefault(slog.New(slog.DiscardHandler))
-	klog.SetOutput(io.Discard)
+	klog.SetSlogLogger(slog.New(slog.DiscardHandler))
 }

@@ -1,8 +1,9 @@
 // Package stack runs a whole Sigstore in one process, on the loopback
-// interface: the real Fulcio, TesseraCT, Rekor v2 and timestamp authority as
-// libraries, two OpenID providers, a TUF repository and an OCI registry.
+// interface: the real Fulcio, TesseraCT, Rekor v2, Rekor v1 (with Trillian) and
+// timestamp authority as libraries, two OpenID providers, a TUF repository and
+// an OCI registry.
 //
-// Two of the servers live on global state, so there is one stack for each
+// Three of the servers live on global state, so there is one stack for each
 // process. It is for tests and trials: everyone is who they say they are.
 package stack
 
@@ -22,6 +23,7 @@ import (
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/registry"
+	prototrust "github.com/sigstore/protobuf-specs/gen/pb-go/trustroot/v1"
 
 	"github.com/hallmarksign/hallmark/e2e/internal/wire"
 )
@@ -35,6 +37,8 @@ type Stack struct {
 	urls      map[wire.Service]string
 	stopCT    func(context.Context) error
 	rekor     *rekorServer
+	rekor1    *rekor1Server
+	other     *rekor1Process // nil unless there is a second operator
 }
 
 // state is what a folder remembers besides keys and logs.
@@ -64,7 +68,7 @@ func Listen(setup wire.Setup) (*Stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, service := range wire.Services {
+	for _, service := range setup.Services() {
 		l, err := listen(before.Addresses[service])
 		if err != nil {
 			s.closeListeners()
@@ -133,20 +137,25 @@ func (s *Stack) Start(ctx context.Context) (*wire.Info, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.startLogs(ctx, ca); err != nil {
+	// Rekor v2 is last: it reads the global configuration that the others write.
+	logs, err := s.startRekor1()
+	if err != nil {
 		return nil, err
 	}
 	stamps, err := s.startTSA()
 	if err != nil {
 		return nil, err
 	}
+	if err := s.startLogs(ctx, ca); err != nil {
+		return nil, err
+	}
 	token, err := s.startIssuers()
 	if err != nil {
 		return nil, err
 	}
-	authority, err := fulcio(ctx, ca, s.urls[wire.CTLog], map[string]string{
-		s.urls[wire.OIDC]: "email", s.urls[wire.Actions]: "github-workflow",
-	})
+	issuers := map[string]string{s.urls[wire.OIDC]: "email", s.urls[wire.Actions]: "github-workflow"}
+	maps.Copy(issuers, s.setup.Issuers)
+	authority, err := fulcio(ctx, ca, s.urls[wire.CTLog], issuers)
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +163,7 @@ func (s *Stack) Start(ctx context.Context) (*wire.Info, error) {
 	s.serve(wire.Registry, registry.New(registry.WithReferrersSupport(true), registry.Logger(log.New(devNull{}, "", 0))))
 
 	info := &wire.Info{PID: os.Getpid(), URLs: s.urls, Dir: s.setup.Dir, ActionsToken: token, ActionsURL: s.urls[wire.Actions] + actionsPath}
-	if err := s.publish(info, ca, stamps, st.Since); err != nil {
+	if err := s.publish(info, anchors{fulcio: ca, tsa: stamps, rekor1: logs, since: st.Since}); err != nil {
 		return nil, err
 	}
 	if err := s.rekor.ready(ctx, s.path("rekor", "checkpoint")); err != nil {
@@ -223,7 +232,7 @@ func (s *Stack) startIssuers() (token string, err error) {
 }
 
 // publish writes what verifiers and signers need, as files and over TUF.
-func (s *Stack) publish(info *wire.Info, ca, stamps *authority, since time.Time) error {
+func (s *Stack) publish(info *wire.Info, a anchors) error {
 	rekorKey, err := s.keys.ed("rekor")
 	if err != nil {
 		return err
@@ -232,11 +241,21 @@ func (s *Stack) publish(info *wire.Info, ca, stamps *authority, since time.Time)
 	if err != nil {
 		return err
 	}
-	trusted, err := trustedRoot(anchors{fulcio: ca, tsa: stamps, rekor: rekorKey.Public(), ctlog: ctKey.Public(), since: since}, s.urls)
+	a.rekor, a.ctlog = rekorKey.Public(), ctKey.Public()
+	trusted, err := trustedRoot(a, s.urls)
 	if err != nil {
 		return err
 	}
-	services, err := signingConfig(s.urls, since)
+	var logs []*prototrust.Service
+	for _, l := range a.rekor1 {
+		logs = append(logs, entrance(l.url, 1, l.operator, a.since))
+	}
+	first, err := signingConfig(s.urls, logs, a.since)
+	if err != nil {
+		return err
+	}
+	logs = append(logs, entrance(s.urls[wire.Rekor], 2, operator, a.since))
+	services, err := signingConfig(s.urls, logs, a.since)
 	if err != nil {
 		return err
 	}
@@ -248,7 +267,9 @@ func (s *Stack) publish(info *wire.Info, ca, stamps *authority, since time.Time)
 
 	info.TUFRoot = filepath.Join(repo.dir, "1.root.json")
 	info.TrustedRoot, info.SigningConfig = s.path("trusted_root.json"), s.path("signing_config.json")
-	return errors.Join(os.WriteFile(info.TrustedRoot, trusted, 0o644), os.WriteFile(info.SigningConfig, services, 0o644))
+	info.Rekor1Config = s.path("signing_config.rekor1.json")
+	return errors.Join(os.WriteFile(info.TrustedRoot, trusted, 0o644), os.WriteFile(info.SigningConfig, services, 0o644),
+		os.WriteFile(info.Rekor1Config, first, 0o644))
 }
 
 func (s *Stack) serve(service wire.Service, h http.Handler) {
@@ -269,6 +290,12 @@ func (s *Stack) Close() error {
 		}
 	}
 	s.closeListeners()
+	if s.rekor1 != nil {
+		s.rekor1.close()
+	}
+	if s.other != nil {
+		errs = append(errs, s.other.end())
+	}
 	if s.stopCT != nil {
 		errs = append(errs, s.stopCT(ctx))
 	}

@@ -15,12 +15,16 @@ import (
 	"github.com/hallmarksign/hallmark/e2e/internal/wire"
 )
 
-const operator = "sandbox.hallmark"
+const (
+	operator      = "sandbox.hallmark"
+	otherOperator = "other.sandbox.hallmark"
+)
 
 // An anchor set is what verifiers must trust.
 type anchors struct {
 	fulcio, tsa  *authority
 	rekor, ctlog crypto.PublicKey
+	rekor1       []rekor1Log
 	since        time.Time
 }
 
@@ -50,6 +54,16 @@ func trustedRoot(a anchors, urls map[wire.Service]string) ([]byte, error) {
 		CertificateAuthorities: []*prototrust.CertificateAuthority{certAuthority(a.fulcio, urls[wire.Fulcio], a.since)},
 		TimestampAuthorities:   []*prototrust.CertificateAuthority{certAuthority(a.tsa, urls[wire.TSA], a.since)},
 	}
+	for _, l := range a.rekor1 {
+		spki, err := x509.MarshalPKIXPublicKey(l.key)
+		if err != nil {
+			return nil, err
+		}
+		id := sha256.Sum256(spki)
+		instance := logInstance(logName(l.url), spki, id[:], protocommon.PublicKeyDetails_PKIX_ECDSA_P256_SHA_256, a.since)
+		instance.Operator = l.operator
+		root.Tlogs = append(root.Tlogs, instance)
+	}
 	return protojson.MarshalOptions{Multiline: true}.Marshal(root)
 }
 
@@ -78,21 +92,26 @@ func certAuthority(a *authority, uri string, since time.Time) *prototrust.Certif
 	}
 }
 
-// signingConfig is signing_config.v0.2.json.
-func signingConfig(urls map[wire.Service]string, since time.Time) ([]byte, error) {
+// signingConfig is signing_config.v0.2.json with these logs. Of several
+// generations clients take the newest.
+func signingConfig(urls map[wire.Service]string, logs []*prototrust.Service, since time.Time) ([]byte, error) {
 	service := func(url string, version uint32) []*prototrust.Service {
-		return []*prototrust.Service{{Url: url, MajorApiVersion: version, ValidFor: from(since), Operator: operator}}
+		return []*prototrust.Service{entrance(url, version, operator, since)}
 	}
 	any := &prototrust.ServiceConfiguration{Selector: prototrust.ServiceSelector_ANY}
 	return protojson.MarshalOptions{Multiline: true}.Marshal(&prototrust.SigningConfig{
 		MediaType:       "application/vnd.dev.sigstore.signingconfig.v0.2+json",
 		CaUrls:          service(urls[wire.Fulcio], 1),
 		OidcUrls:        service(urls[wire.OIDC], 1),
-		RekorTlogUrls:   service(urls[wire.Rekor], 2),
+		RekorTlogUrls:   logs,
 		RekorTlogConfig: any,
 		TsaUrls:         service(urls[wire.TSA]+"/api/v1/timestamp", 1),
 		TsaConfig:       any,
 	})
+}
+
+func entrance(url string, version uint32, operator string, since time.Time) *prototrust.Service {
+	return &prototrust.Service{Url: url, MajorApiVersion: version, ValidFor: from(since), Operator: operator}
 }
 
 func from(t time.Time) *protocommon.TimeRange {

@@ -12,7 +12,8 @@ type Service string
 const (
 	Fulcio   Service = "fulcio"   // certificate authority
 	CTLog    Service = "ctlog"    // certificate transparency log
-	Rekor    Service = "rekor"    // transparency log
+	Rekor    Service = "rekor"    // transparency log, Rekor v2
+	Rekor1   Service = "rekor1"   // transparency log, Rekor v1
 	TSA      Service = "tsa"      // timestamp authority
 	OIDC     Service = "oidc"     // OpenID provider for people
 	Actions  Service = "actions"  // OpenID provider for workflows
@@ -20,8 +21,17 @@ const (
 	Registry Service = "registry" // OCI registry
 )
 
+// Rekor1Other is a second Rekor v1, of another operator. It is there on demand.
+const Rekor1Other Service = "rekor1-other"
+
 // Services lists all servers, in the order in which they are printed.
-var Services = []Service{Fulcio, CTLog, Rekor, TSA, OIDC, Actions, TUF, Registry}
+func (s *Setup) Services() []Service {
+	all := []Service{Fulcio, CTLog, Rekor, Rekor1, TSA, OIDC, Actions, TUF, Registry}
+	if s.SecondOperator {
+		all = append(all, Rekor1Other)
+	}
+	return all
+}
 
 // Setup is the first line the driver writes.
 type Setup struct {
@@ -30,6 +40,9 @@ type Setup struct {
 	Public             map[Service]string `json:"public"`              // base URLs clients see; missing: the server's own
 	CheckpointInterval time.Duration      `json:"checkpointInterval,omitempty"`
 	TimestampLife      time.Duration      `json:"timestampLife,omitempty"` // of TUF timestamp.json
+	Issuers            map[string]string  `json:"issuers,omitempty"`       // further issuers Fulcio believes, and the type of each
+	SecondOperator     bool               `json:"secondOperator,omitempty"`
+	Trillian           string             `json:"trillian,omitempty"` // host:port of the log server behind Rekor v1; "": one in memory
 }
 
 // Backends is the first line the program writes: where each server listens.
@@ -44,7 +57,8 @@ type Info struct {
 	Dir           string             `json:"dir"`
 	TUFRoot       string             `json:"tufRoot"`       // file
 	TrustedRoot   string             `json:"trustedRoot"`   // file
-	SigningConfig string             `json:"signingConfig"` // file
+	SigningConfig string             `json:"signingConfig"` // file: all logs, so the newest generation is used
+	Rekor1Config  string             `json:"rekor1Config"`  // file: Rekor v1 only
 	ActionsToken  string             `json:"actionsToken"`  // bearer token of the Actions token endpoint
 	ActionsURL    string             `json:"actionsURL"`    // ACTIONS_ID_TOKEN_REQUEST_URL
 	Millis        int64              `json:"millis"`        // from start to ready
