@@ -6,6 +6,7 @@ package ctlog
 
 import (
 	"context"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -13,8 +14,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"time"
-
-	"crypto"
 
 	"github.com/hallmarksign/hallmark/internal/check"
 	"github.com/hallmarksign/hallmark/internal/fetch"
@@ -38,6 +37,9 @@ type Log struct {
 
 // New returns the reader of a log of certificates; doer is bound to its URL.
 func New(log *trustroot.Log, doer fetch.Doer) *Log { return &Log{log, doer} }
+
+// Log returns the log as the trusted root knows it.
+func (l *Log) Log() *trustroot.Log { return l.log }
 
 // A Head is a signed tree head.
 type Head struct {

@@ -2,7 +2,6 @@ package ctlog
 
 import (
 	"crypto/x509"
-	"encoding/asn1"
 	"errors"
 	"math"
 	"time"
@@ -73,8 +72,5 @@ func dress(tbs []byte) ([]byte, error) {
 }
 
 func malformed(err error) error {
-	if _, ok := errors.AsType[asn1.StructuralError](err); ok {
-		err = errors.New("is malformed")
-	}
 	return check.Refuse("LG-4", check.CertProfile, "entry: %w", err)
 }

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -39,25 +40,35 @@ func (x *Index) UpdateTo(ctx context.Context, log *read.V2, tree *read.Tree) err
 	if err := x.guard(x.mergeAll); err != nil {
 		return err
 	}
+	// While one batch is stored the next one is read.
+	stored := make(chan error, 1)
+	stored <- nil
 	for next < tree.Size() {
 		end := min((next/x.layout.batch()+1)*x.layout.batch(), tree.Size())
 		b, err := x.read(ctx, tree, next, end)
-		if err != nil {
+		if err := cmp.Or(<-stored, err); err != nil {
 			return err
 		}
 		if err := x.room(b); err != nil {
 			return err
 		}
-		if err := x.guard(func() error { return x.commit(b, tree.Head.Note) }); err != nil {
-			return err
-		}
-		next = end
-		if err := x.guard(x.mergeAll); err != nil {
-			return err
-		}
 		x.report(next, tree.Size())
+		go func() { stored <- x.guard(func() error { return x.store(b, tree.Head.Note) }) }()
+		next = end
 	}
+	if err := <-stored; err != nil {
+		return err
+	}
+	x.report(next, tree.Size())
 	return nil
+}
+
+// store stores a batch, and larger segments where it completed one.
+func (x *Index) store(b *batch, note string) error {
+	if err := x.commit(b, note); err != nil {
+		return err
+	}
+	return x.mergeAll()
 }
 
 // continues checks that the tree of the stored checkpoint is the beginning of
@@ -65,7 +76,7 @@ func (x *Index) UpdateTo(ctx context.Context, log *read.V2, tree *read.Tree) err
 func (x *Index) continues(ctx context.Context, log *read.V2, tree *read.Tree) (next int64, err error) {
 	var note string
 	err = x.view(func(tx *bolt.Tx) error {
-		meta := tx.Bucket(bucketMeta)
+		meta := x.bucket(tx, bucketMeta)
 		next, note = number(meta, keyNext), string(meta.Get(keyNote))
 		return nil
 	})
@@ -230,19 +241,19 @@ func (x *Index) commit(b *batch, note string) error {
 	err := x.db.Update(func(tx *bolt.Tx) error {
 		n := b.first / x.layout.batch()
 		for _, kind := range kinds() {
-			if err := extend(tx.Bucket(kind), n, b.records[kind[0]], b.first%x.layout.batch() != 0); err != nil {
+			if err := extend(x.bucket(tx, kind), n, b.records[kind[0]], b.first%x.layout.batch() != 0); err != nil {
 				return err
 			}
 		}
-		if err := addNames(tx.Bucket(bucketNames), b.names); err != nil {
+		if err := addNames(x.bucket(tx, bucketNames), b.names); err != nil {
 			return err
 		}
 		seen := binary.BigEndian.AppendUint64(nil, uint64(b.end))
 		seen = binary.BigEndian.AppendUint64(seen, uint64(x.c.Now().Unix()))
-		if err := tx.Bucket(bucketSeen).Put(binary.BigEndian.AppendUint64(nil, uint64(b.first)), seen); err != nil {
+		if err := x.bucket(tx, bucketSeen).Put(binary.BigEndian.AppendUint64(nil, uint64(b.first)), seen); err != nil {
 			return err
 		}
-		meta := tx.Bucket(bucketMeta)
+		meta := x.bucket(tx, bucketMeta)
 		if err := putNumber(meta, keyUnread, number(meta, keyUnread)+b.unread); err != nil {
 			return err
 		}

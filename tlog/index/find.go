@@ -19,8 +19,8 @@ import (
 // an index on. A false one is as rare as two equal hashes of 64 bits.
 func (x *Index) Candidates(t read.Term, from int64) (out []int64, err error) {
 	err = x.view(func(tx *bolt.Tx) error {
-		next := number(tx.Bucket(bucketMeta), keyNext)
-		b := tx.Bucket([]byte{t.Kind})
+		next := number(x.bucket(tx, bucketMeta), keyNext)
+		b := x.bucket(tx, []byte{t.Kind})
 		return segments(b, func(level int, n int64) error {
 			return x.layout.find(b, level, n, prefix(t), func(i int64) bool {
 				if i >= from && i < next {
@@ -105,7 +105,7 @@ func (b *bundles) entry(ctx context.Context, index int64) (*read.Entry, error) {
 // that it came in was stored. ok is false if it is not in the index.
 func (x *Index) FirstSeen(index int64) (at time.Time, ok bool, err error) {
 	err = x.view(func(tx *bolt.Tx) error {
-		c := tx.Bucket(bucketSeen).Cursor()
+		c := x.bucket(tx, bucketSeen).Cursor()
 		key := binary.BigEndian.AppendUint64(nil, uint64(index))
 		k, v := c.Seek(key)
 		if !bytes.Equal(k, key) {
@@ -156,7 +156,7 @@ func (x *Index) Identities(prefix string) iter.Seq2[Identity, error] {
 func (x *Index) identities(prefix, from []byte) (page []Identity, next []byte, err error) {
 	const most = 512
 	err = x.view(func(tx *bolt.Tx) error {
-		c := tx.Bucket(bucketNames).Cursor()
+		c := x.bucket(tx, bucketNames).Cursor()
 		for k, v := c.Seek(from); k != nil && bytes.HasPrefix(k, prefix); k, v = c.Next() {
 			if len(page) == most {
 				next = bytes.Clone(k)

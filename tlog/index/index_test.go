@@ -17,7 +17,6 @@ import (
 	"github.com/hallmarksign/hallmark/internal/sigtest"
 	"github.com/hallmarksign/hallmark/internal/tiles/tilestest"
 	"github.com/hallmarksign/hallmark/tlog/read"
-	"github.com/hallmarksign/hallmark/trustroot"
 )
 
 // dump is everything that a file holds, in order.
@@ -25,8 +24,9 @@ func dump(t *testing.T, x *Index) string {
 	t.Helper()
 	var out bytes.Buffer
 	err := x.db.View(func(tx *bolt.Tx) error {
-		return tx.ForEach(func(name []byte, b *bolt.Bucket) error {
-			return b.ForEach(func(k, v []byte) error {
+		root := tx.Bucket([]byte(schema)).Bucket(x.name)
+		return root.ForEachBucket(func(name []byte) error {
+			return root.Bucket(name).ForEach(func(k, v []byte) error {
 				_, err := fmt.Fprintf(&out, "%s %x %x\n", name, k, v)
 				return err
 			})
@@ -148,7 +148,7 @@ func TestPiecesAreTheSameAsTheWhole(t *testing.T) {
 	}
 	// When entries were first seen is what differs.
 	for _, i := range []*Index{x, whole} {
-		if err := i.db.Update(func(tx *bolt.Tx) error { return tx.DeleteBucket(bucketSeen) }); err != nil {
+		if err := i.db.Update(func(tx *bolt.Tx) error { return tx.Bucket([]byte(schema)).Bucket(i.name).DeleteBucket(bucketSeen) }); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -184,8 +184,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	for done := false; !done; runs++ {
 		left := 10 + 13*runs
 		log := must(read.NewV2(v.trusted(), read.Config{Doer: stopping{tilestest.Dir(v.dir), &left}, Now: clock}))
-		x := must(Open(path, v.trusted(), Config{Now: clock, Workers: 1}))
-		x.layout = small
+		x := v.open(path, Config{Workers: 1})
 		err := x.Update(t.Context(), log)
 		done = err == nil
 		if err != nil && !errors.Is(err, errKilled) {
@@ -249,11 +248,11 @@ func TestKilledBeforeMerging(t *testing.T) {
 
 func TestLG4_FlippedByteInAnyTile(t *testing.T) {
 	v := newWorld(t, t.TempDir(), 4)
-	const n = 66000
+	const n = 1000
 	v.grow(n)
 	for _, file := range []string{
-		tilestest.Path("entries", 0, 256), tilestest.Path("entries", 257, n-257*256), tilestest.Path("0", 131, 256),
-		tilestest.Path("0", 257, n-257*256), tilestest.Path("1", 0, 256), tilestest.Path("1", 1, 1), tilestest.Path("2", 0, 1),
+		tilestest.Path("entries", 0, 256), tilestest.Path("entries", 3, n-3*256), tilestest.Path("0", 1, 256),
+		tilestest.Path("0", 3, n-3*256), tilestest.Path("1", 0, 3),
 	} {
 		path := filepath.Join(v.dir, file)
 		good := must(os.ReadFile(path))
@@ -263,7 +262,6 @@ func TestLG4_FlippedByteInAnyTile(t *testing.T) {
 			t.Fatal(err)
 		}
 		x := v.open(filepath.Join(t.TempDir(), "index"), Config{})
-		x.layout = firstBits
 		if err := x.Update(t.Context(), v.reader()); check.Of(err) != check.Proof {
 			t.Errorf("%s: got %v, want check proof", file, err)
 		}
@@ -321,9 +319,9 @@ func TestLG5_Files(t *testing.T) {
 	if err := x.Update(t.Context(), v.reader()); err != nil {
 		t.Fatal(err)
 	}
-	refused := func(name, path string, log *trustroot.Log) {
+	refused := func(name, path string) {
 		t.Helper()
-		y, err := Open(path, log, Config{Wait: 1})
+		y, err := Open(path, Config{Wait: 1})
 		if check.Of(err) != check.FS {
 			t.Errorf("%s: got %v, want check fs", name, err)
 		}
@@ -331,23 +329,29 @@ func TestLG5_Files(t *testing.T) {
 			y.Close()
 		}
 	}
-	refused("in use", path, v.trusted())
+	refused("in use", path)
+	var used int64
+	x.db.View(func(tx *bolt.Tx) error { used = tx.Size(); return nil })
 	x.Close()
-	refused("another log", path, &v.root.Logs[0])
-	refused("a directory", dir, v.trusted())
+	y := must(Open(path, Config{ReadOnly: true}))
+	if _, err := y.Log(&v.root.Logs[0]); check.Of(err) != check.NotFound {
+		t.Errorf("another log: got %v, want check not_found", err)
+	}
+	y.Close()
+	refused("a directory", dir)
 	good := must(os.ReadFile(path))
 	for name, data := range map[string][]byte{
-		"cut": good[:len(good)/2], "a text": []byte("hello"), "cut to two pages": good[:8192],
+		"cut": good[:used-1], "a text": []byte("hello"), "cut to two pages": good[:8192],
 		"zeros": make([]byte, len(good)),
 	} {
 		bad := filepath.Join(dir, "bad")
 		os.WriteFile(bad, data, 0o600)
-		refused(name, bad, v.trusted())
+		refused(name, bad)
 	}
 	if err := os.Symlink(path, filepath.Join(dir, "link")); err != nil {
 		t.Fatal(err)
 	}
-	refused("a link", filepath.Join(dir, "link"), v.trusted())
+	refused("a link", filepath.Join(dir, "link"))
 	// Damage inside is an error or a loss, never a panic or a false answer.
 	for at := 4096; at < len(good); at += 997 {
 		bad := filepath.Join(dir, "bad")
@@ -356,8 +360,14 @@ func TestLG5_Files(t *testing.T) {
 			data[i] ^= 0xff
 		}
 		os.WriteFile(bad, data, 0o600)
-		y, err := Open(bad, v.trusted(), Config{Wait: 1, ReadOnly: true})
+		f, err := Open(bad, Config{Wait: 1, ReadOnly: true})
 		if err != nil {
+			continue
+		}
+		f.layout = small
+		y, err := f.Log(v.trusted())
+		if err != nil {
+			f.Close()
 			continue
 		}
 		for e, err := range y.Find(t.Context(), v.reader(), read.Query{Subject: who(0).Subject, From: 2990}) {
@@ -368,5 +378,31 @@ func TestLG5_Files(t *testing.T) {
 		for range y.Identities("") {
 		}
 		y.Close()
+	}
+}
+
+func TestTwoLogsInOneFile(t *testing.T) {
+	v, w := newWorld(t, t.TempDir(), 2), newWorld(t, t.TempDir(), 3)
+	v.grow(600)
+	w.grow(700)
+	w.root.Logs[1].ID = bytes.Repeat([]byte{7}, 32) // another log, of another size
+	path := filepath.Join(t.TempDir(), "index")
+	x := v.open(path, Config{})
+	y := must(x.File.Log(w.trusted()))
+	for _, i := range []struct {
+		x *Index
+		v *world
+		n int64
+	}{{x, v, 600}, {y, w, 700}, {x, v, 600}} {
+		if err := i.x.Update(t.Context(), i.v.reader()); err != nil {
+			t.Fatal(err)
+		}
+		if n := must(i.x.Size()); n != i.n {
+			t.Errorf("got %d entries, want %d", n, i.n)
+		}
+		q := read.Query{Hash: crypto.SHA256, Digest: digest(650)}
+		if got := found(t, i.x, i.v, q); (len(got) == 1) != (i.n == 700) {
+			t.Errorf("got %v of %d", got, i.n)
+		}
 	}
 }

@@ -24,7 +24,7 @@ func (x *Index) mergeAll() error {
 			if level < 0 {
 				break
 			}
-			err = x.db.Update(func(tx *bolt.Tx) error { return x.layout.merge(tx.Bucket(kind), level, n) })
+			err = x.db.Update(func(tx *bolt.Tx) error { return x.layout.merge(x.bucket(tx, kind), level, n) })
 			if err != nil {
 				return written(err)
 			}
@@ -38,8 +38,8 @@ func (x *Index) mergeAll() error {
 func (x *Index) mergeable(kind []byte) (level int, n int64, err error) {
 	level = -1
 	err = x.db.View(func(tx *bolt.Tx) error {
-		next := number(tx.Bucket(bucketMeta), keyNext)
-		return segments(tx.Bucket(kind), func(l int, i int64) error {
+		next := number(x.bucket(tx, bucketMeta), keyNext)
+		return segments(x.bucket(tx, kind), func(l int, i int64) error {
 			above := i >> fanBits
 			if level < 0 && l < topLevel && (above+1)<<x.layout.bits(l+1) <= next {
 				level, n = l, above

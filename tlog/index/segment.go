@@ -134,11 +134,11 @@ func store(b *bolt.Bucket, level int, n int64, all []record) error {
 func (l layout) find(b *bolt.Bucket, level int, n int64, p uint64, yield func(index int64) bool) error {
 	segment := segmentKey(level, n)
 	c := b.Cursor()
-	k, v := c.Seek(appendRecord(segment, record{prefix: p}))
-	if last, data := previous(c, k); bytes.HasPrefix(last, segment) {
-		k, v = last, data // the first records may end the chunk before
-	} else {
-		k, v = c.Seek(appendRecord(segment, record{prefix: p}))
+	key := appendRecord(bytes.Clone(segment), record{prefix: p})
+	k, _ := c.Seek(key)
+	k, v := previous(c, k) // the first records may end the chunk before
+	if !bytes.HasPrefix(k, segment) {
+		k, v = c.Seek(key)
 	}
 	var buf [chunkSize / recordSize]record
 	for ; k != nil && bytes.HasPrefix(k, segment); k, v = c.Next() {

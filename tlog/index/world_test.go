@@ -124,13 +124,13 @@ func (v *world) open(path string, c Config) *Index {
 	if c.Now == nil {
 		c.Now = clock
 	}
-	x, err := Open(path, v.trusted(), c)
+	f, err := Open(path, c)
 	if err != nil {
 		v.t.Fatal(err)
 	}
-	x.layout = small
-	v.t.Cleanup(func() { x.Close() })
-	return x
+	f.layout = small
+	v.t.Cleanup(func() { f.Close() })
+	return must(f.Log(v.trusted()))
 }
 
 // small is a layout for logs of some thousand entries.

@@ -2,6 +2,7 @@ package watch
 
 import (
 	"crypto/sha256"
+	"crypto/x509"
 	"strings"
 
 	"github.com/hallmarksign/hallmark/bundle"
@@ -62,14 +63,24 @@ func lower(s string) string {
 	}, s)
 }
 
-// Known holds entries that are not news, by log and leaf hash.
+// Known holds entries that are not news, by log and leaf hash, and keys that
+// are ours, by their hash: a certificate for them serves nobody else.
 type Known map[string]bool
 
-// Add adds the entries of a bundle.
+// Add adds the entries of a bundle and the key of its certificate.
 func (k Known) Add(b *bundle.Bundle) {
 	for i := range b.Entries {
 		k[key(&b.Entries[i])] = true
 	}
+	if cert, err := x509.ParseCertificate(b.Certificate); err == nil {
+		k[owner(cert)] = true
+	}
+}
+
+// owner is how the key of a certificate is known.
+func owner(cert *x509.Certificate) string {
+	sum := sha256.Sum256(cert.RawSubjectPublicKeyInfo)
+	return "key " + string(sum[:])
 }
 
 // has reports whether an entry is known. Its log proved the body.

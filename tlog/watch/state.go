@@ -12,6 +12,7 @@ import (
 	"github.com/hallmarksign/hallmark/internal/atomicfile"
 	"github.com/hallmarksign/hallmark/internal/check"
 	"github.com/hallmarksign/hallmark/internal/strictjson"
+	"github.com/hallmarksign/hallmark/tlog/ctlog"
 )
 
 const (
@@ -28,11 +29,13 @@ type State struct {
 type document struct {
 	Schema int64            `json:"schema"`
 	Next   map[string]int64 `json:"next"` // log id in hexadecimal: first index that was not looked at
+	// Points are those of logs of certificates.
+	Points map[string]ctlog.Point `json:"points"`
 }
 
 // OpenState reads the state in a file, which need not exist.
 func OpenState(path string) (*State, error) {
-	s := &State{path, document{schema, map[string]int64{}}}
+	s := &State{path, document{schema, map[string]int64{}, map[string]ctlog.Point{}}}
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, nil
@@ -64,6 +67,9 @@ func OpenState(path string) (*State, error) {
 	if s.doc.Next == nil {
 		s.doc.Next = map[string]int64{}
 	}
+	if s.doc.Points == nil {
+		s.doc.Points = map[string]ctlog.Point{}
+	}
 	return s, nil
 }
 
@@ -76,10 +82,23 @@ func (s *State) next(log string) (n int64, ok bool) {
 	return n, ok
 }
 
-// move stores where a pass ended.
-func (s *State) move(log string, n int64) error {
-	doc := document{schema, maps.Clone(s.doc.Next)}
-	doc.Next[log] = n
+// point is next for logs of certificates.
+func (s *State) point(log string) (p ctlog.Point, ok bool) {
+	if s == nil {
+		return p, false
+	}
+	p, ok = s.doc.Points[log]
+	return p, ok
+}
+
+// move stores where a pass ended: a point if it is not nil.
+func (s *State) move(log string, n int64, p *ctlog.Point) error {
+	doc := document{schema, maps.Clone(s.doc.Next), maps.Clone(s.doc.Points)}
+	if p != nil {
+		doc.Points[log] = *p
+	} else {
+		doc.Next[log] = n
+	}
 	data, err := json.MarshalIndent(doc, "", "  ")
 	if err != nil {
 		return check.Refuse("", check.Internal, "%v", err)

@@ -11,6 +11,7 @@
 package watch
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 	"time"
 
 	"github.com/hallmarksign/hallmark/internal/check"
+	"github.com/hallmarksign/hallmark/tlog/ctlog"
 	"github.com/hallmarksign/hallmark/tlog/index"
 	"github.com/hallmarksign/hallmark/tlog/read"
 	"github.com/hallmarksign/hallmark/trustroot"
@@ -36,31 +38,36 @@ type Watcher struct {
 	Known      Known     // entries that are not reported; may be nil
 	State      *State    // where passes ended; nil: every pass begins anew
 	Exhaustive bool      // read all entries of the first generation; else its search index is asked for exact names
-	MaxScan    int64     // entries of the first generation that one pass reads; 100,000 if 0
+	MaxScan    int64     // entries of the first generation, or certificates, that one pass reads; 100,000 if 0
 	Note       read.Note // told what was left out; may be nil
 }
 
-// A Source is a log to look in: V1, or V2 with its index.
+// A Source is a log to look in: V1, or V2 with its index, or CT.
 type Source struct {
 	V1    *read.V1
 	V2    *read.V2
 	Index *index.Index
+	CT    *ctlog.Log
 }
 
-// A Finding is an entry in one of the names that is not known.
+// A Finding is an entry, or a certificate of a log of certificates, in one of
+// the names that is not known.
 type Finding struct {
-	Entry *read.Entry
-	Name  Name // that it was found by
+	Entry       *read.Entry
+	Certificate *ctlog.Certificate
+	Name        Name // that it was found by
 }
 
 func (s Source) log() (*trustroot.Log, error) {
 	switch {
-	case s.V1 != nil && s.V2 == nil:
+	case s.V1 != nil && s.V2 == nil && s.CT == nil:
 		return s.V1.Log(), nil
-	case s.V2 != nil && s.V1 == nil && s.Index != nil:
+	case s.V2 != nil && s.V1 == nil && s.CT == nil && s.Index != nil:
 		return s.V2.Log(), nil
+	case s.CT != nil && s.V1 == nil && s.V2 == nil:
+		return s.CT.Log(), nil
 	}
-	return nil, check.Refuse("", check.Internal, "want a log of one generation, the second with its index")
+	return nil, check.Refuse("", check.Internal, "want one log, of the second generation with its index")
 }
 
 // Pass yields what is new since the last pass over a log. The state moves on
@@ -69,7 +76,7 @@ func (w *Watcher) Pass(ctx context.Context, s Source) iter.Seq2[*Finding, error]
 	return func(yield func(*Finding, error) bool) {
 		ended, err := w.pass(ctx, s, func(f *Finding) bool { return yield(f, nil) })
 		if err == nil && ended != nil {
-			err = w.State.move(ended.log, ended.next)
+			err = w.State.move(ended.log, ended.next, ended.point)
 		}
 		if err != nil {
 			yield(nil, err)
@@ -79,8 +86,9 @@ func (w *Watcher) Pass(ctx context.Context, s Source) iter.Seq2[*Finding, error]
 
 // An end is where a whole pass ended.
 type end struct {
-	log  string
-	next int64
+	log   string
+	next  int64
+	point *ctlog.Point
 }
 
 func (w *Watcher) pass(ctx context.Context, s Source, yield func(*Finding) bool) (*end, error) {
@@ -97,6 +105,9 @@ func (w *Watcher) pass(ctx context.Context, s Source, yield func(*Finding) bool)
 		}
 	}
 	name := hex.EncodeToString(log.ID)
+	if s.CT != nil {
+		return w.certificates(ctx, s.CT, name, yield)
+	}
 	from, resumed := w.State.next(name)
 	since := w.Since
 	if resumed {
@@ -114,7 +125,7 @@ func (w *Watcher) pass(ctx context.Context, s Source, yield func(*Finding) bool)
 	if err != nil || !whole || w.State == nil {
 		return nil, err
 	}
-	return &end{name, next}, nil
+	return &end{name, next, nil}, nil
 }
 
 // second looks in a log of the second generation. Its index is brought up to
@@ -206,10 +217,7 @@ func (w *Watcher) entries1(ctx context.Context, r *read.V1, from, next int64, si
 			return nil, err
 		}
 	}
-	most := w.MaxScan
-	if most == 0 {
-		most = maxScan
-	}
+	most := cmp.Or(w.MaxScan, maxScan)
 	if next-from > most {
 		return nil, check.Refuse("LM-3", check.Limit, "log has %d entries to look at, want at most %d in one pass", next-from, most).
 			WithNext(fmt.Sprintf("begin at a later index (the log is at %d), allow more, or name exact identities, for which its search index can be asked", next))
@@ -248,7 +256,7 @@ func (w *Watcher) finding(e *read.Entry, since time.Time) *Finding {
 	}
 	for _, n := range w.Names {
 		if n.Matches(id.Subject, id.Issuer) {
-			return &Finding{e, n}
+			return &Finding{Entry: e, Name: n}
 		}
 	}
 	return nil

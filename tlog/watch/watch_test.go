@@ -2,6 +2,8 @@ package watch
 
 import (
 	"bytes"
+	"context"
+	"crypto"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -20,6 +22,7 @@ import (
 	"github.com/hallmarksign/hallmark/internal/checkpoint"
 	"github.com/hallmarksign/hallmark/internal/fetch"
 	"github.com/hallmarksign/hallmark/internal/sigtest"
+	"github.com/hallmarksign/hallmark/tlog/ctlog"
 	"github.com/hallmarksign/hallmark/tlog/index"
 	"github.com/hallmarksign/hallmark/tlog/read"
 	"github.com/hallmarksign/hallmark/trustroot"
@@ -47,8 +50,9 @@ func newWorld(t *testing.T) *world {
 	w := sigtest.New(t)
 	v := &world{World: w, t: t, root: must(trustroot.Parse(w.TrustedRoot()))}
 	w.Rekor(1).SetFault(v.answer)
-	v.x = must(index.Open(filepath.Join(t.TempDir(), "index"), &v.root.Logs[1], index.Config{}))
-	t.Cleanup(func() { v.x.Close() })
+	f := must(index.Open(filepath.Join(t.TempDir(), "index"), index.Config{}))
+	v.x = must(f.Log(&v.root.Logs[1]))
+	t.Cleanup(func() { f.Close() })
 	return v
 }
 
@@ -225,7 +229,7 @@ func TestER2_LG5_Refused(t *testing.T) {
 	}
 	// A log that lost entries.
 	s := must(OpenState(filepath.Join(t.TempDir(), "state")))
-	if err := s.move(hex.EncodeToString(v.root.Logs[1].ID), 99); err != nil {
+	if err := s.move(hex.EncodeToString(v.root.Logs[1].ID), 99, nil); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := v.pass(&Watcher{Names: []Name{{Subject: "a"}}, State: s}, 2); check.Of(err) != check.Checkpoint {
@@ -259,4 +263,51 @@ func TestGlob(t *testing.T) {
 	if !(Name{Subject: "ALICE@example.com"}).Matches("alice@EXAMPLE.com", "x") {
 		t.Error("letters of another case do not match")
 	}
+}
+
+// A log of certificates with one entry, for alice.
+type certificates struct {
+	w    *sigtest.World
+	leaf []byte
+}
+
+func (c *certificates) Do(_ context.Context, r fetch.Request) (*fetch.Response, error) {
+	out := map[string]any{"entries": []any{map[string]any{"leaf_input": c.leaf}}}
+	if strings.HasSuffix(r.Path, "get-sth") {
+		root := sigtest.LeafHash(c.leaf)
+		message := append(append(append([]byte{0, 1}, make([]byte, 8)...), 0, 0, 0, 0, 0, 0, 0, 1), root...)
+		sig := sigtest.SignMessage(c.w.CT.Key, crypto.SHA256, message)
+		out = map[string]any{"tree_size": 1, "timestamp": 0, "sha256_root_hash": root, "tree_head_signature": append([]byte{4, 3, 0, byte(len(sig))}, sig...)}
+	}
+	return &fetch.Response{Status: 200, Body: must(json.Marshal(out))}, nil
+}
+
+func TestCertificates(t *testing.T) {
+	v := newWorld(t)
+	cert := v.Leaf(v.CA, sigtest.Alice(), v.SignerKey().Public(), v.Clock.Now(), []*sigtest.CT{v.CT}, sigtest.LeafEdits{})
+	leaf := append(make([]byte, 12), 0, byte(len(cert)>>8), byte(len(cert)))
+	leaf = append(append(leaf, cert...), 0, 0)
+	source := Source{CT: ctlog.New(&v.root.CTLogs[0], &certificates{v.World, leaf})}
+	path := filepath.Join(t.TempDir(), "state")
+	known := Known{}
+	pass := func(name string, w *Watcher, want int) {
+		t.Helper()
+		n := 0
+		for f, err := range w.Pass(t.Context(), source) {
+			if err != nil || f.Certificate.Identity.Subject != "alice@example.com" {
+				t.Fatalf("%s: got %+v, %v", name, f, err)
+			}
+			n++
+		}
+		if n != want {
+			t.Errorf("%s: got %d certificates, want %d", name, n, want)
+		}
+	}
+	names := []Name{{Subject: "*@example.com"}}
+	pass("first", &Watcher{Names: names, State: must(OpenState(path))}, 1)
+	pass("again", &Watcher{Names: names, State: must(OpenState(path))}, 0)
+	pass("another name", &Watcher{Names: []Name{{Subject: "bob@*"}}}, 0)
+	pass("since later", &Watcher{Names: names, Since: v.Clock.Now()}, 0)
+	known.Add(v.Sign([]byte("artifact")))
+	pass("our key", &Watcher{Names: names, Known: known}, 0)
 }

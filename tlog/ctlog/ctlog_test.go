@@ -1,0 +1,241 @@
+package ctlog
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hallmarksign/hallmark/internal/check"
+	"github.com/hallmarksign/hallmark/internal/fetch"
+	"github.com/hallmarksign/hallmark/internal/inclusion"
+	"github.com/hallmarksign/hallmark/internal/sigtest"
+	"github.com/hallmarksign/hallmark/internal/tiles/tilestest"
+	"github.com/hallmarksign/hallmark/trustroot"
+)
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// A fake is a log of certificates that may lie.
+type fake struct {
+	w      *sigtest.World
+	leaves [][]byte
+	most   int // entries of one answer
+	head   func(map[string]any)
+	entry  func(i int, leaf []byte) []byte
+}
+
+func newFake(t *testing.T) *fake { return &fake{w: sigtest.New(t), most: 3} }
+
+func (f *fake) log() *Log {
+	root := must(trustroot.Parse(f.w.TrustedRoot()))
+	return New(&root.CTLogs[0], f)
+}
+
+// add logs a precertificate, or the certificate itself.
+func (f *fake) add(subject string, pre bool) {
+	who := sigtest.Alice()
+	who.Subject = subject
+	var tbs []byte
+	cert := f.w.Leaf(f.w.CA, who, f.w.SignerKey().Public(), sigtest.T0, []*sigtest.CT{f.w.CT}, sigtest.LeafEdits{
+		TBS: func(der []byte) []byte { tbs = slices.Clone(der); return der },
+	})
+	b := binary.BigEndian.AppendUint64([]byte{0, 0}, uint64(sigtest.T0.UnixMilli()))
+	data := cert
+	if pre {
+		b = append(b, 0, 1)
+		b = append(b, make([]byte, 32)...)
+		data = tbs
+	} else {
+		b = append(b, 0, 0)
+	}
+	b = append(b, byte(len(data)>>16), byte(len(data)>>8), byte(len(data)))
+	b = append(b, data...)
+	f.leaves = append(f.leaves, append(b, 0, 0))
+}
+
+func (f *fake) hashes(n int) (out []tilestest.Hash) {
+	for _, l := range f.leaves[:n] {
+		out = append(out, tilestest.Hash(inclusion.Leaf(l)))
+	}
+	return out
+}
+
+// path is PATH(n-1, D[n]).
+func (f *fake) path(hashes []tilestest.Hash) (out [][]byte) {
+	if len(hashes) == 1 {
+		return nil
+	}
+	k := 1
+	for k*2 < len(hashes) {
+		k *= 2
+	}
+	left := tilestest.Root(hashes[:k])
+	return append(f.path(hashes[k:]), left[:])
+}
+
+func (f *fake) Do(_ context.Context, r fetch.Request) (*fetch.Response, error) {
+	u := must(url.Parse(r.Path))
+	var a, b int
+	out := map[string]any{}
+	switch u.Path {
+	case "/ct/v1/get-sth":
+		root := tilestest.Root(f.hashes(len(f.leaves)))
+		message := binary.BigEndian.AppendUint64([]byte{0, 1}, uint64(sigtest.T0.UnixMilli()))
+		message = append(binary.BigEndian.AppendUint64(message, uint64(len(f.leaves))), root[:]...)
+		sig := sigtest.SignMessage(f.w.CT.Key, 5, message)
+		out = map[string]any{
+			"tree_size": len(f.leaves), "timestamp": sigtest.T0.UnixMilli(), "sha256_root_hash": root[:],
+			"tree_head_signature": append([]byte{4, 3, byte(len(sig) >> 8), byte(len(sig))}, sig...),
+		}
+		if f.head != nil {
+			f.head(out)
+		}
+	case "/ct/v1/get-entries":
+		fmt.Sscan(u.Query().Get("start"), &a)
+		fmt.Sscan(u.Query().Get("end"), &b)
+		list := []any{}
+		for i := a; i <= b && i < len(f.leaves) && len(list) < f.most; i++ {
+			leaf := f.leaves[i]
+			if f.entry != nil {
+				leaf = f.entry(i, leaf)
+			}
+			list = append(list, map[string]any{"leaf_input": leaf, "extra_data": []byte("x")})
+		}
+		out["entries"] = list
+	case "/ct/v1/get-entry-and-proof":
+		fmt.Sscan(u.Query().Get("tree_size"), &b)
+		out["leaf_input"], out["audit_path"] = f.leaves[b-1], f.path(f.hashes(b))
+	default:
+		return &fetch.Response{Status: 404}, nil
+	}
+	return &fetch.Response{Status: 200, Body: must(json.Marshal(out))}, nil
+}
+
+func alice(c *Certificate) bool {
+	return c.Identity != nil && c.Identity.Subject == "alice@example.com"
+}
+
+func TestLook(t *testing.T) {
+	f := newFake(t)
+	var want []int64
+	for i := range 20 {
+		f.add(map[bool]string{true: "alice@example.com", false: "bob@example.com"}[i%3 == 0], i%2 == 0)
+		if i%3 == 0 {
+			want = append(want, int64(i))
+		}
+	}
+	f.leaves = append(f.leaves, []byte("nothing that is understood"))
+	l := f.log()
+	for from := range int64(21) {
+		p, err := l.At(t.Context(), from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found, next, err := l.Look(t.Context(), p, 100, alice)
+		if err != nil || next.Size != 21 {
+			t.Fatalf("from %d: %v, %v", from, next, err)
+		}
+		var got []int64
+		for _, c := range found {
+			got = append(got, c.Index)
+			if c.Pre != (c.Index%2 == 0) || !c.Logged.Equal(sigtest.T0.Truncate(time.Millisecond)) {
+				t.Errorf("got %+v", c)
+			}
+		}
+		rest := slices.DeleteFunc(slices.Clone(want), func(i int64) bool { return i < from })
+		if !slices.Equal(got, rest) {
+			t.Errorf("from %d: got %v, want %v", from, got, rest)
+		}
+		if found, _, err := l.Look(t.Context(), next, 100, alice); err != nil || len(found) != 0 {
+			t.Errorf("again: got %v, %v", found, err)
+		}
+	}
+}
+
+func TestLG1_LogThatLies(t *testing.T) {
+	other := sha256.Sum256(nil)
+	for _, tt := range []struct {
+		name string
+		lie  func(f *fake)
+		want check.Check
+	}{
+		{"LG-4 signature", func(f *fake) { f.head = func(h map[string]any) { h["timestamp"] = 1 } }, check.Checkpoint},
+		{"LG-4 root", func(f *fake) { f.head = func(h map[string]any) { h["sha256_root_hash"] = other[:] } }, check.Checkpoint},
+		{"LM-5 short root", func(f *fake) { f.head = func(h map[string]any) { h["sha256_root_hash"] = other[1:] } }, check.Server},
+		{"LM-5 negative size", func(f *fake) { f.head = func(h map[string]any) { h["tree_size"] = -1 } }, check.Server},
+		{"LG-4 signature of nothing", func(f *fake) { f.head = func(h map[string]any) { h["tree_head_signature"] = []byte{} } }, check.Checkpoint},
+		{"LG-1 a hidden entry", func(f *fake) {
+			f.entry = func(i int, leaf []byte) []byte { return f.leaves[max(i, 1)] }
+		}, check.Checkpoint},
+		{"LG-1 a changed entry", func(f *fake) {
+			f.entry = func(i int, leaf []byte) []byte { return append(leaf[:len(leaf):len(leaf)], byte(i)) }
+		}, check.Checkpoint},
+		{"LG-4 no entries", func(f *fake) { f.most = 0 }, check.Server},
+	} {
+		f := newFake(t)
+		f.add("alice@example.com", true)
+		f.add("alice@example.com", false)
+		f.add("bob@example.com", false)
+		f.most = 3
+		tt.lie(f)
+		found, _, err := f.log().Look(t.Context(), Point{}, 100, alice)
+		if check.Of(err) != tt.want || len(found) != 0 {
+			t.Errorf("%s: got %v, %v, want check %s", tt.name, found, err, tt.want)
+		}
+	}
+}
+
+func TestLG1_LG2_History(t *testing.T) {
+	f := newFake(t)
+	for range 5 {
+		f.add("alice@example.com", true)
+	}
+	_, p, err := f.log().Look(t.Context(), Point{}, 100, alice)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.leaves[2] = f.leaves[2][1:]
+	f.add("bob@example.com", true)
+	if _, _, err := f.log().Look(t.Context(), p, 100, alice); check.Of(err) != check.Checkpoint || !strings.Contains(err.Error(), "hides or changed") {
+		t.Errorf("fork: got %v", err)
+	}
+	f.leaves = f.leaves[:4]
+	if _, _, err := f.log().Look(t.Context(), p, 100, alice); check.Of(err) != check.Checkpoint || !strings.Contains(err.Error(), "went back") {
+		t.Errorf("rollback: got %v", err)
+	}
+	if _, _, err := f.log().Look(t.Context(), Point{}, 3, alice); check.Of(err) != check.Limit {
+		t.Errorf("got %v, want check limit", err)
+	}
+	for _, p := range []Point{{Size: -1}, {Size: 3}, {Size: 2, Hashes: [][]byte{{1}}}} {
+		if _, _, err := f.log().Look(t.Context(), p, 100, alice); err == nil {
+			t.Errorf("point %v is accepted", p)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	v := &fake{w: sigtest.New(f)}
+	v.add("alice@example.com", true)
+	v.add("alice@example.com", false)
+	for _, l := range v.leaves {
+		f.Add(l)
+	}
+	f.Fuzz(func(t *testing.T, leaf []byte) {
+		c, err := parse(leaf)
+		if err == nil && !strings.Contains(string(leaf), string(c.TBS)) {
+			t.Errorf("%x: TBS is not in it", leaf)
+		}
+	})
+}
