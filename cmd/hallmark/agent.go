@@ -32,6 +32,12 @@ There is no agent on Windows.`,
 		Example: `  hallmark sign --agent app.tar.gz
   hallmark agent status
   hallmark agent stop`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usage("there is no command %q", "agent "+args[0]).WithNext("say start, status or stop")
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return usage("say start, status or stop")
 		},
@@ -63,7 +69,7 @@ There is no agent on Windows.`,
 
 func agentCommand(name, short string, done *outcome, run func(context.Context) error) *cobra.Command {
 	return &cobra.Command{
-		Use: name, Short: short, Args: cobra.NoArgs,
+		Use: name, Short: short, Example: "  hallmark agent " + name, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := run(cmd.Context()); err != nil {
 				return err

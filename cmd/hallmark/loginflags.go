@@ -100,7 +100,10 @@ func (l *loginFlags) given(e *env) (oidc.Provider, error) {
 		}
 		return oidc.FromReader(f, e.now)
 	}
-	if token := e.getenv(tokenVariable); token != "" && l.only == "" && !l.asksPerson() && !l.agent {
+	if token := e.getenv(tokenVariable); token != "" && l.only == "" && !l.asksPerson() {
+		if l.agent {
+			return nil, usage("--agent keeps a login; " + tokenVariable + " holds a token, which needs none")
+		}
 		return oidc.FromReader(strings.NewReader(token), e.now)
 	}
 	return nil, nil

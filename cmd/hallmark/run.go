@@ -50,6 +50,9 @@ func run(ctx context.Context, e *env) (status int) {
 	root := newRoot(e, &done)
 	root.SetArgs(e.args)
 	err := root.ExecuteContext(ctx)
+	if len(e.args) > 0 && (e.args[0] == cobra.ShellCompRequestCmd || e.args[0] == cobra.ShellCompNoDescRequestCmd) {
+		done = informed() // the library adds this command when it runs
+	}
 	if stdout.err != nil {
 		err = &check.Error{Check: check.FS, Field: "standard output", Err: stdout.err}
 	}

@@ -76,6 +76,9 @@ func runWhoami(ctx context.Context, e *env, l *loginFlags, out *outputFlags) err
 		}
 		reports = append(reports, r)
 	}
+	if given == nil && l.only == "" {
+		reports = append(reports, personReports(ctx, e)...)
+	}
 	if err := printWhoami(e, out, who, reports); err != nil {
 		return err
 	}
@@ -88,6 +91,37 @@ func runWhoami(ctx context.Context, e *env, l *loginFlags, out *outputFlags) err
 		return nil // a person would be asked
 	}
 	return l.expected(*who)
+}
+
+// personReports says of each way to log in whether it is open here, without
+// going it.
+func personReports(ctx context.Context, e *env) []providerReport {
+	browser, device := "asks a person", "asks a person, with --device"
+	switch {
+	case e.ci():
+		browser = "a pipeline asks nobody"
+		device = browser
+	case !e.desktop():
+		browser = "no display and no BROWSER here; --no-browser lets you use one elsewhere"
+		device = "asks a person"
+	}
+	return []providerReport{
+		{name: "browser", err: errors.New(browser)},
+		{name: "device", err: errors.New(device)},
+		{name: "agent", err: errors.New(agentReport(ctx, e))},
+	}
+}
+
+func agentReport(ctx context.Context, e *env) string {
+	client, err := openAgent(ctx, e)
+	if err != nil {
+		return reasonOf(err)
+	}
+	held, err := client.Status(ctx)
+	if err != nil {
+		return reasonOf(err)
+	}
+	return fmt.Sprintf("holds %d logins for sign --agent; see hallmark agent status", len(held))
 }
 
 // expected refuses an identity other than that of --expect.
@@ -128,7 +162,7 @@ func printWhoami(e *env, out *outputFlags, who *oidc.Token, reports []providerRe
 	case e.ci():
 		fmt.Fprintln(e.stdout, "nobody")
 	default:
-		fmt.Fprintln(e.stdout, "whoever logs in: sign asks in the browser, or with --device")
+		fmt.Fprintln(e.stdout, "whoever logs in")
 	}
 	for _, r := range reports {
 		var says string
