@@ -96,6 +96,10 @@ func (o *findOptions) find(ctx context.Context, e *env, b *logbook, out *outputF
 	err = b.each(ctx, func(l openLog) error {
 		switch r := l.Reader.(type) {
 		case *read.V1:
+			if q.Repo != "" {
+				note("the search index of " + r.Log().Origin + " knows no repositories; it was not asked")
+				return nil
+			}
 			for entry, err := range r.Find(ctx, q, note) {
 				if err != nil {
 					return err
