@@ -74,7 +74,7 @@ func TestL38_GitHub(t *testing.T) {
 		{"L38 answer not a token", here, func(w http.ResponseWriter, _ *http.Request) { reply(w, 200, map[string]any{"value": "x"}) }, check.OIDCToken, "3 parts", false, 1},
 		{"L38 answer number", here, func(w http.ResponseWriter, _ *http.Request) { reply(w, 200, map[string]any{"value": 1}) }, check.OIDCToken, "value", false, 1},
 		{"L38 answer list", here, func(w http.ResponseWriter, _ *http.Request) { reply(w, 200, []int{}) }, check.OIDCToken, "JSON object", false, 1},
-		{"L38 redirect", here, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere.URL, 302) }, check.Net, "redirect", false, 1},
+		{"L38 redirect", here, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere.URL, http.StatusFound) }, check.Net, "redirect", false, 1},
 		{"L39 other audience", here, func(w http.ResponseWriter, _ *http.Request) { reply(w, 200, map[string]any{"value": machine("vault")}) }, check.OIDCAud, "vault", false, 1},
 		{"M3 error that repeats the bearer", here, func(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(403)

@@ -39,6 +39,14 @@ type Browser struct {
 	Env  func(string) string // nil: an empty environment
 	Out  io.Writer           // gets the address to open; nil: nowhere
 
+	// NoOpen leaves it to the person to open the page, on any machine.
+	NoOpen bool
+	// Paste returns the next line that the person pasted: the address at which
+	// their browser ended (OI-8). It is asked if NoOpen is set or nothing could be
+	// opened, returns at the latest when ctx ends, and ends the asking, not the
+	// login, with an error. May be nil.
+	Paste func(ctx context.Context) (string, error)
+
 	UserAgent string            // "hallmark" if empty
 	Transport http.RoundTripper // nil: one of this module's making
 	AllowHTTP bool              // http to other hosts than a literal loopback address
@@ -68,9 +76,9 @@ func (b Browser) Token(parent context.Context, audience string) (Token, error) {
 		return Token{}, err
 	}
 	f.redirect = l.redirect
-	l.serve(ctx, callback{state: f.state, issuer: f.party.issuer, needIssuer: f.endpoints.SendsIssuer})
+	c := l.serve(ctx, callback{state: f.state, issuer: f.party.issuer, needIssuer: f.endpoints.SendsIssuer})
 	defer l.close()
-	stop := b.show(ctx, f.address(b.Connector))
+	stop := b.show(ctx, f.address(b.Connector), c)
 	defer stop()
 	return f.wait(ctx, l.arrived)
 }
@@ -103,32 +111,46 @@ func (b Browser) prepare(ctx context.Context, audience string) (flow, error) {
 	return f, nil
 }
 
-// show prints the address and opens it. The returned func ends what is still
-// running for that.
-func (b Browser) show(ctx context.Context, address string) func() {
+// show prints the address and opens it, or else lets the way back be pasted. The
+// returned func ends what is still running for that.
+func (b Browser) show(ctx context.Context, address string, c callback) func() {
 	out := b.Out
 	if out == nil {
 		out = io.Discard
 	}
-	open := b.Open
-	if open == nil {
-		env := b.Env
-		if env == nil {
-			env = func(string) string { return "" }
-		}
-		open = func(ctx context.Context, url string) error { return OpenBrowser(ctx, url, env) }
+	where := "on this machine"
+	if b.NoOpen {
+		where = "on any machine"
 	}
 	// What cannot be printed cannot be helped: the browser may open all the same.
-	fmt.Fprintf(out, "To sign in, open this address in a browser on this machine:\n\n  %s\n\n", address)
+	fmt.Fprintf(out, "To sign in, open this address in a browser %s:\n\n  %s\n\n", where, address)
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if err := open(ctx, address); err != nil && ctx.Err() == nil {
+		if !b.NoOpen {
+			err := b.open(ctx, address)
+			if err == nil || ctx.Err() != nil {
+				return
+			}
 			fmt.Fprintf(out, "No browser could be opened from here: %s\n", fetch.Excerpt([]byte(err.Error()), address))
+		}
+		if b.Paste != nil {
+			c.pasted(ctx, b.Paste, out)
 		}
 	}()
 	return func() { cancel(); <-done }
+}
+
+func (b Browser) open(ctx context.Context, address string) error {
+	if b.Open != nil {
+		return b.Open(ctx, address)
+	}
+	env := b.Env
+	if env == nil {
+		env = func(string) string { return "" }
+	}
+	return OpenBrowser(ctx, address, env)
 }
 
 // A flow is one login on its way.

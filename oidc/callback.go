@@ -65,8 +65,9 @@ func listen(port int, host string) (*listener, error) {
 	return &listener{net: n, host: own, redirect: "http://" + own + callbackPath, arrived: make(chan arrival, 1), served: make(chan struct{})}, nil
 }
 
-// serve answers callbacks until close is called.
-func (l *listener) serve(ctx context.Context, c callback) {
+// serve answers callbacks until close is called. It returns the one that is
+// waited for, complete.
+func (l *listener) serve(ctx context.Context, c callback) callback {
 	ctx, l.cancel = context.WithCancel(ctx)
 	c.host, c.arrived, c.taken = l.host, l.arrived, new(atomic.Bool)
 	l.server = &http.Server{
@@ -92,6 +93,7 @@ func (l *listener) serve(ctx context.Context, c callback) {
 		defer close(l.served)
 		l.server.Serve(l.net) // always an error: of close
 	}()
+	return c
 }
 
 // close gives the last answer a moment to leave and ends everything, also
@@ -138,12 +140,22 @@ func (c callback) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		send(w, wrongPage(http.StatusRequestURITooLong))
 		return
 	}
-	q, ok := c.parameters(r.URL.RawQuery)
-	if !ok || subtle.ConstantTimeCompare([]byte(q["state"]), []byte(c.state.reveal())) != 1 || c.taken.Swap(true) {
+	q, ok := c.take(r.URL.RawQuery)
+	if !ok {
 		send(w, wrongPage(http.StatusBadRequest))
 		return
 	}
 	c.pass(w, r, q)
+}
+
+// take returns the parameters of the one callback of this login: with the right
+// state, and the first with it (OI-3).
+func (c callback) take(raw string) (q map[string]string, ok bool) {
+	q, ok = c.parameters(raw)
+	if !ok || subtle.ConstantTimeCompare([]byte(q["state"]), []byte(c.state.reveal())) != 1 || c.taken.Swap(true) {
+		return nil, false
+	}
+	return q, true
 }
 
 // parameters returns those of the protocol; ok is false if one is doubled.

@@ -70,7 +70,6 @@ type op struct {
 	requests []string // "METHOD /path"
 	auth     url.Values
 	form     url.Values
-	code     string
 }
 
 const testCode = "code-" + canary

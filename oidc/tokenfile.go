@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -18,8 +19,9 @@ import (
 // clients of Sigstore agree on.
 type TokenFile struct {
 	Env     func(string) string
-	Default string           // "/var/run/sigstore/cosign/oidc-token" if empty
-	Now     func() time.Time // time.Now if nil
+	Default string            // "/var/run/sigstore/cosign/oidc-token" if empty
+	Warn    func(path string) // told if all users can read the file; may be nil
+	Now     func() time.Time  // time.Now if nil
 }
 
 // Name returns "token file".
@@ -30,30 +32,40 @@ func (f TokenFile) Token(_ context.Context, audience string) (Token, error) {
 	path := f.Env("SIGSTORE_ID_TOKEN_FILE")
 	asked := path != ""
 	path = cmp.Or(path, f.Default, "/var/run/sigstore/cosign/oidc-token")
-	raw, err := readFile(path)
+	raw, open, err := readFile(path)
 	if errors.Is(err, fs.ErrNotExist) && !asked {
 		return Token{}, unavailable("no file %q", path)
 	}
 	if err != nil {
 		return Token{}, err
 	}
+	if open && f.Warn != nil {
+		f.Warn(path)
+	}
 	return Parse(raw, audience, clock(f.Now)())
+}
+
+// OthersRead reports whether every user of the machine can read a file. Where
+// files have no such bits it is false.
+func OthersRead(info fs.FileInfo) bool {
+	return runtime.GOOS != "windows" && info.Mode().Perm()&0o004 != 0
 }
 
 // readFile reads a regular file. Kubernetes puts links in the way, so they are
 // followed; a device or a pipe behind one is not read (L40).
-func readFile(path string) (string, error) {
+func readFile(path string) (raw string, open bool, err error) {
 	// Opening a pipe without this flag would wait for its writer.
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return "", &check.Error{Check: check.FS, Rule: "OI-1", Field: path, Err: plainFS(err)}
+		return "", false, &check.Error{Check: check.FS, Rule: "OI-1", Field: path, Err: plainFS(err)}
 	}
 	defer file.Close()
 	info, err := file.Stat()
 	if err != nil || !info.Mode().IsRegular() {
-		return "", check.Refuse("OI-1", check.FS, "want a regular file, got something else").At(path)
+		return "", false, check.Refuse("OI-1", check.FS, "want a regular file, got something else").At(path)
 	}
-	return read(file)
+	raw, err = read(file)
+	return raw, OthersRead(info), err
 }
 
 // plainFS is err without the path, which the field has.

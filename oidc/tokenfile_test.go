@@ -56,3 +56,20 @@ func TestL40_TokenFile(t *testing.T) {
 		})
 	}
 }
+
+func TestL40_WarnsOfAFileThatAllCanRead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(path, []byte(es256(goodClaims())), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for mode, want := range map[os.FileMode]int{0o600: 0, 0o640: 0, 0o644: 1} {
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+		warned := 0
+		f := TokenFile{Env: env("SIGSTORE_ID_TOKEN_FILE", path), Warn: func(string) { warned++ }, Now: testNow}
+		if _, err := f.Token(t.Context(), "sigstore"); err != nil || warned != want {
+			t.Errorf("mode %v: %d warnings, want %d (%v)", mode, warned, want, err)
+		}
+	}
+}

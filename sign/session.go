@@ -2,9 +2,7 @@ package sign
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
+	"crypto"
 	"crypto/x509"
 	"sync"
 	"time"
@@ -22,14 +20,16 @@ type Session struct {
 	signer *Signer
 	who    oidc.Token
 
-	mu     sync.Mutex // held while a certificate is obtained, so that one login serves all
-	cred   *credential
-	broken error // why there is no credential any more
+	mu      sync.Mutex // held while a certificate is obtained, so that one login serves all
+	cred    *credential
+	resumed bool  // who is only what the certificate says
+	broken  error // why there is no credential any more
 }
 
-// A credential is a key that exists only here and the certificate for it.
+// A credential is a key that exists only here, or where [Signer.NewKey] put it,
+// and the certificate for it.
 type credential struct {
-	key    *ecdsa.PrivateKey
+	key    crypto.Signer
 	leaf   []byte
 	expiry time.Time
 }
@@ -114,7 +114,7 @@ func (s *Session) renew(ctx context.Context) (*credential, error) {
 	if err != nil {
 		return nil, err
 	}
-	if again.Subject != s.who.Subject || again.Issuer != s.who.Issuer || again.FederatedIssuer != s.who.FederatedIssuer {
+	if !s.isSame(again) {
 		return nil, check.Refuse("SG-7", check.Identity, "second login is %q, want %q", again.String(), s.who.String())
 	}
 	return s.signer.certify(ctx, again)
@@ -123,19 +123,24 @@ func (s *Session) renew(ctx context.Context) (*credential, error) {
 // certify makes a key and obtains a certificate for it.
 func (s *Signer) certify(ctx context.Context, who oidc.Token) (*credential, error) {
 	s.progress(StepCertificate, nil)
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	key, err := s.newKey(ctx)
 	if err != nil {
-		return nil, check.Refuse("SG-3", check.Internal, "%v", err)
+		return nil, err
 	}
 	leaf, err := s.CA.Certify(ctx, key, who)
 	if err != nil {
 		return nil, err
 	}
+	return certified(key, leaf)
+}
+
+// certified checks that a certificate is for a key.
+func certified(key crypto.Signer, leaf []byte) (*credential, error) {
 	cert, err := x509.ParseCertificate(leaf)
 	if err != nil {
 		return nil, check.Refuse("SG-7", check.Server, "certificate: %v", err)
 	}
-	if !key.PublicKey.Equal(cert.PublicKey) {
+	if public, ok := key.Public().(interface{ Equal(crypto.PublicKey) bool }); !ok || !public.Equal(cert.PublicKey) {
 		return nil, check.Refuse("SG-7", check.Server, "certificate is for another key")
 	}
 	return &credential{key: key, leaf: leaf, expiry: cert.NotAfter}, nil

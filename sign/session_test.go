@@ -196,7 +196,7 @@ func TestSG5_KeyIsDroppedOnEveryPath(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := session.cred.key.Bytes()
+	d, err := session.cred.key.(*ecdsa.PrivateKey).Bytes()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package sign
 
 import (
 	"context"
+	"crypto"
 	"crypto/sha256"
 	"time"
 
@@ -32,6 +33,10 @@ type Signer struct {
 	// as policy, from the bytes that will be written (SG-13). It is called from
 	// several goroutines.
 	Check func(ctx context.Context, serialised []byte, job Job, who oidc.Token) error
+
+	// NewKey makes the key of a login: P-256, elsewhere than in this process if
+	// that is wanted. Nil makes it here.
+	NewKey func(ctx context.Context) (crypto.Signer, error)
 
 	Now      func() time.Time          // time.Now if nil
 	Parallel int                       // artifacts in work at once; DefaultParallel if 0

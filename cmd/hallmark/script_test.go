@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -30,7 +31,13 @@ const canary = "c4n4ry"
 // TestScripts drives the real command against a Sigstore in this process, one
 // script for one behaviour.
 func TestScripts(t *testing.T) {
-	worlds := map[string]*sigtest.World{}
+	var mu sync.Mutex // scripts are set up in parallel
+	byDir := map[string]*sigtest.World{}
+	worldOf := func(ts *testscript.TestScript) *sigtest.World {
+		mu.Lock()
+		defer mu.Unlock()
+		return byDir[ts.Getenv("WORK")]
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		UpdateScripts:       *update,
@@ -38,19 +45,21 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			w := sigtest.New(t)
 			w.Clock.Set(time.Now().Truncate(time.Second))
-			worlds[env.WorkDir] = w
+			mu.Lock()
+			byDir[env.WorkDir] = w
+			mu.Unlock()
 			return prepare(env, w)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status": status,
 			"fault": func(ts *testscript.TestScript, neg bool, args []string) {
-				fault(ts, worlds[ts.Getenv("WORK")], args)
+				fault(ts, worldOf(ts), args)
 			},
 			"requests": func(ts *testscript.TestScript, neg bool, args []string) {
-				requests(ts, worlds[ts.Getenv("WORK")], args)
+				requests(ts, worldOf(ts), args)
 			},
 			"token": func(ts *testscript.TestScript, neg bool, args []string) {
-				mint(ts, worlds[ts.Getenv("WORK")], args)
+				mint(ts, worldOf(ts), args)
 			},
 			"sparse": sparse,
 			"append": func(ts *testscript.TestScript, _ bool, args []string) {
@@ -58,7 +67,7 @@ func TestScripts(t *testing.T) {
 				ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
 			},
 			"tokenenv": func(ts *testscript.TestScript, _ bool, _ []string) {
-				ts.Setenv("SIGSTORE_ID_TOKEN", worlds[ts.Getenv("WORK")].Token(map[string]any{"jti": canary}))
+				ts.Setenv("SIGSTORE_ID_TOKEN", worldOf(ts).Token(map[string]any{"jti": canary}))
 			},
 		},
 	})

@@ -1,0 +1,8 @@
+// Package login holds the tests of logging in: a person's browser, driven by
+// keyboard and mouse, against OpenID providers of several makes, and what must
+// never leave the process meanwhile.
+//
+// HALLMARK_CHROMIUM names the browser; then its absence is a failure. Without
+// it Chromium is looked for, and the tests that need one are skipped if there
+// is none. HALLMARK_SCREENSHOTS names a folder for the pictures.
+package login
