@@ -522,8 +522,7 @@ func TestO37_Certificates(t *testing.T) {
 }
 
 func TestM3_ErrorsRepeatNoSecrets(t *testing.T) {
-	var h *host
-	h = serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	h := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") == "" {
 			w.Header().Set("WWW-Authenticate", `Basic realm="x"`)
 			w.WriteHeader(http.StatusUnauthorized)

@@ -97,12 +97,6 @@ func newClient(t testing.TB, edits ...func(*Config)) *Client {
 	return c
 }
 
-// An image is an image that a test pushed.
-type image struct {
-	doc    *document
-	layers []descriptor
-}
-
 func must[T any](v T, err error) func(t testing.TB) T {
 	return func(t testing.TB) T {
 		t.Helper()
