@@ -8,4 +8,5 @@ import "github.com/hallmarksign/hallmark/bundle"
 const (
 	bulk   = bundle.MaxSize
 	slower = 1
+	slack  = 0
 )

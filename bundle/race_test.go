@@ -6,4 +6,5 @@ package bundle_test
 const (
 	bulk   = 4 << 20
 	slower = 20
+	slack  = 20 // allocations of the detector
 )

@@ -19,6 +19,7 @@ type authority struct {
 	fault     error // what is wrong with the chain above the issuing certificate
 	roots     *x509.CertPool
 	between   *x509.CertPool // with roots: the whole chain, when names are constrained above
+	direct    bool           // the issuing certificate asks nothing of a leaf but its signature
 	notBefore time.Time      // the moments at which every certificate of the chain is valid
 	notAfter  time.Time
 }
@@ -93,10 +94,13 @@ func sameChain(a, b []*x509.Certificate) bool {
 	return true
 }
 
-// issued verifies that an authority issued a leaf: signature, usage nested down
-// the chain, constraints of names and lengths (RFC 5280 section 6.1). Windows are
-// compared with the time of signing later, so here some moment serves at which
-// all certificates are valid.
+// issued verifies that an authority issued a leaf of the right profile: signature,
+// usage nested down the chain, constraints of names and lengths (RFC 5280 section
+// 6.1). Windows are compared with the time of signing later, so here some moment
+// serves at which all certificates are valid.
+//
+// Where neither certificate has constraints, all of that was decided once for the
+// authority and by the profile of the leaf, but for the signature.
 func (a *authority) issued(cert *x509.Certificate) error {
 	a.once.Do(a.prepare)
 	if a.fault != nil {
@@ -106,6 +110,9 @@ func (a *authority) issued(cert *x509.Certificate) error {
 	if at.After(cert.NotAfter) || at.After(a.notAfter) {
 		return check.Refuse("CC-2", check.CertTime, "certificate is valid from %s to %s, its chain from %s to %s",
 			stamped(cert.NotBefore), stamped(cert.NotAfter), stamped(a.notBefore), stamped(a.notAfter))
+	}
+	if a.direct && !constrains(cert) && len(cert.UnhandledCriticalExtensions) == 0 {
+		return chainRefusal(cert.CheckSignatureFrom(a.Chain[0]))
 	}
 	_, err := cert.Verify(x509.VerifyOptions{
 		Roots:         a.roots,
@@ -131,7 +138,7 @@ func (a *authority) prepare() {
 				return
 			}
 		}
-		whole = whole || i > 0 && constrainsNames(c)
+		whole = whole || i > 0 && constrains(c)
 	}
 	if a.notBefore.After(a.notAfter) {
 		a.fault = check.Refuse("CC-2", check.CertTime, "there is no moment at which all certificates of the authority are valid")
@@ -152,6 +159,7 @@ func (a *authority) prepare() {
 	}
 	a.roots, a.between = x509.NewCertPool(), nil
 	a.roots.AddCert(a.Chain[0])
+	a.direct = !constrains(a.Chain[0])
 }
 
 // commonWindow returns the first and the last moment at which all certificates
@@ -208,9 +216,11 @@ func checkSigned(c *x509.Certificate) error {
 	return nil
 }
 
-func constrainsNames(c *x509.Certificate) bool {
+// constrains reports whether a certificate has constraints on names or policies
+// (RFC 5280 sections 4.2.1.10, 4.2.1.11 and 4.2.1.14).
+func constrains(c *x509.Certificate) bool {
 	for _, e := range c.Extensions {
-		if e.Id.Equal(oidNameConstraints) {
+		if e.Id.Equal(oidNameConstraints) || e.Id.Equal(oidPolicyConstraints) || e.Id.Equal(oidInhibitAnyPolicy) {
 			return true
 		}
 	}

@@ -89,6 +89,9 @@ func (v *Verifier) checkLogs(b *bundle.Bundle) error {
 // another entry it reads the body only.
 func (v *Verifier) readFirst(q *question, c *candidate) error {
 	e := c.entry
+	if err := entry.Known(e.Kind, e.Version); err != nil {
+		return err
+	}
 	if c.log == nil {
 		q.warn("entry of a log that is not in the trusted root was not examined")
 	} else {

@@ -106,6 +106,7 @@ type logKey struct {
 
 func logKeys(list []trustroot.Log) map[string]*logKey {
 	out := make(map[string]*logKey, len(list))
+	byKey := make(map[string]string, len(list)) // unit of each key: names are cheap, keys are not (I6)
 	for i := range list {
 		l := &list[i]
 		known := out[string(l.ID)]
@@ -114,6 +115,10 @@ func logKeys(list []trustroot.Log) map[string]*logKey {
 			if l.Operator == "" {
 				known.unit = "log " + known.id
 			}
+			if unit, twice := byKey[string(l.SPKI)]; twice {
+				known.unit = unit
+			}
+			byKey[string(l.SPKI)] = known.unit
 			out[string(l.ID)] = known
 		}
 		if bytes.Equal(l.SPKI, known.SPKI) {

@@ -10,7 +10,7 @@ import (
 
 // fingerprint hashes everything in an entry, each part with its length.
 func fingerprint(e *bundle.Entry) [32]byte {
-	f := fingerprinter{Hash: sha256.New()}
+	f := newFingerprinter()
 	f.bytes(e.LogID)
 	f.text(e.Kind)
 	f.text(e.Version)
@@ -27,27 +27,35 @@ func fingerprint(e *bundle.Entry) [32]byte {
 			f.bytes(h)
 		}
 	}
-	var out [32]byte
-	f.Sum(out[:0])
-	return out
+	return f.sum()
 }
 
+// A fingerprinter hashes parts, each with its length.
 type fingerprinter struct {
-	hash.Hash
-	scratch [8]byte
+	hash    hash.Hash
+	scratch [64]byte
 }
+
+func newFingerprinter() *fingerprinter { return &fingerprinter{hash: sha256.New()} }
 
 func (f *fingerprinter) number(n int64) {
-	binary.BigEndian.PutUint64(f.scratch[:], uint64(n))
-	f.Write(f.scratch[:])
+	f.hash.Write(binary.BigEndian.AppendUint64(f.scratch[:0], uint64(n)))
 }
 
 func (f *fingerprinter) bytes(b []byte) {
 	f.number(int64(len(b)))
-	f.Write(b)
+	f.hash.Write(b)
 }
 
-func (f *fingerprinter) text(s string) { f.bytes([]byte(s)) }
+// text is bytes without a copy of the whole text.
+func (f *fingerprinter) text(s string) {
+	f.number(int64(len(s)))
+	for len(s) > 0 {
+		n := copy(f.scratch[:], s)
+		f.hash.Write(f.scratch[:n])
+		s = s[n:]
+	}
+}
 
 // optional tells absent from empty.
 func (f *fingerprinter) optional(b []byte) {
@@ -56,4 +64,9 @@ func (f *fingerprinter) optional(b []byte) {
 		return
 	}
 	f.bytes(b)
+}
+
+func (f *fingerprinter) sum() (out [32]byte) {
+	f.hash.Sum(out[:0])
+	return out
 }

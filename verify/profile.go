@@ -12,8 +12,10 @@ import (
 )
 
 var (
-	oidKeyUsage        = asn1.ObjectIdentifier{2, 5, 29, 15}
-	oidNameConstraints = asn1.ObjectIdentifier{2, 5, 29, 30}
+	oidKeyUsage          = asn1.ObjectIdentifier{2, 5, 29, 15}
+	oidNameConstraints   = asn1.ObjectIdentifier{2, 5, 29, 30}
+	oidPolicyConstraints = asn1.ObjectIdentifier{2, 5, 29, 36}
+	oidInhibitAnyPolicy  = asn1.ObjectIdentifier{2, 5, 29, 54}
 )
 
 // parseCertificate reads one certificate in strict DER.

@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"crypto/sha256"
 	"crypto/x509"
 	"errors"
 	"sync/atomic"
@@ -64,11 +63,10 @@ func (v *Verifier) stamp(der []byte, s checkedSignature) (stamp, error) {
 	if len(der) > bundle.MaxTimestamp {
 		return stamp{}, check.Refuse("LM-4", check.Limit, "timestamp has %d bytes, want at most %d", len(der), bundle.MaxTimestamp)
 	}
-	f := fingerprinter{Hash: sha256.New()}
+	f := newFingerprinter()
 	f.bytes(s.bytes)
 	f.bytes(der)
-	var key [32]byte
-	f.Sum(key[:0])
+	key := f.sum()
 	if st, ok := v.tokens.get(key); ok {
 		return st, nil
 	}

@@ -37,22 +37,45 @@ func Parse(kind, version string, body []byte) (*Body, error) {
 	if len(body) > limit {
 		return nil, check.Refuse("LM-4", check.Limit, "%s body has %d bytes, want at most %d", kind, len(body), limit)
 	}
-	var head struct {
-		Kind       string `json:"kind"`
-		APIVersion string `json:"apiVersion"`
-	}
-	if err := decode(body, &head, strictjson.UnmarshalOpen); err != nil {
-		return nil, err
-	}
-	if head.Kind != kind || head.APIVersion != version {
-		return nil, check.Refuse("EB-1", check.Entry, "body is %q %q, want %q %q",
-			head.Kind, head.APIVersion, kind, version)
-	}
 	b := &Body{Kind: kind, Version: version}
 	if err := read(b, body); err != nil {
+		// What else is wrong with it matters less than that it is another kind.
+		if other := declares(body, kind, version); other != nil {
+			return nil, other
+		}
 		return nil, err
 	}
 	return b, nil
+}
+
+// A head says what a body is.
+type head struct {
+	Kind       string `json:"kind"`
+	APIVersion string `json:"apiVersion"`
+}
+
+// is checks that a body is what its entry says (EB-1).
+func (h head) is(kind, version string) error {
+	if h.Kind != kind || h.APIVersion != version {
+		return check.Refuse("EB-1", check.Entry, "body is %q %q, want %q %q", h.Kind, h.APIVersion, kind, version)
+	}
+	return nil
+}
+
+// declares reads no more of a body than what it says it is.
+func declares(body []byte, kind, version string) error {
+	var h head
+	if err := decode(body, &h, strictjson.UnmarshalOpen); err != nil {
+		return err
+	}
+	return h.is(kind, version)
+}
+
+// Known reports by its error whether entries of a kind and version are read at
+// all; it is a *check.Error of check entry (R2-1, EB-1).
+func Known(kind, version string) error {
+	_, _, err := reader(kind, version)
+	return err
 }
 
 // reader finds what reads bodies of a kind and version, and how large they may be.

@@ -1,8 +1,8 @@
 package entry
 
 import (
+	"bytes"
 	"encoding/base64"
-	"strings"
 
 	"github.com/hallmarksign/hallmark/internal/check"
 )
@@ -13,7 +13,7 @@ func (b *Body) verifier(pem []byte, field string) error {
 	if len(pem) == 0 {
 		return check.Refuse("EB-2", check.Entry, "is missing").At(field)
 	}
-	typ, der, ok := parsePEM(string(pem))
+	typ, der, ok := parsePEM(pem)
 	if !ok {
 		return check.Refuse("EB-2", check.Entry, "is not one PEM block without headers and without text around it").At(field)
 	}
@@ -31,24 +31,23 @@ func (b *Body) verifier(pem []byte, field string) error {
 // parsePEM reads text that is exactly one PEM block. Package encoding/pem looks
 // for a block in any text and skips broken ones, so two readers of one text
 // could see different certificates.
-func parsePEM(s string) (typ string, der []byte, ok bool) {
-	lines := strings.Split(strings.TrimSuffix(s, "\n"), "\n")
-	if len(lines) < 3 {
+func parsePEM(s []byte) (typ string, der []byte, ok bool) {
+	first, rest, ok := bytes.Cut(bytes.TrimSuffix(s, []byte("\n")), []byte("\n"))
+	end := bytes.LastIndexByte(rest, '\n')
+	if !ok || end < 0 {
 		return "", nil, false
 	}
-	typ, ok = strings.CutPrefix(lines[0], "-----BEGIN ")
-	if !ok {
+	data, last := rest[:end], rest[end+1:]
+	name, begun := bytes.CutPrefix(first, []byte("-----BEGIN "))
+	name, whole := bytes.CutSuffix(name, []byte("-----"))
+	if !begun || !whole || string(last) != "-----END "+string(name)+"-----" {
 		return "", nil, false
 	}
-	typ, ok = strings.CutSuffix(typ, "-----")
-	if !ok || lines[len(lines)-1] != "-----END "+typ+"-----" {
+	// The decoder skips line breaks. A carriage return is none here.
+	der = make([]byte, base64.StdEncoding.DecodedLen(len(data)))
+	n, err := base64.StdEncoding.Strict().Decode(der, data)
+	if err != nil || n == 0 || bytes.IndexByte(data, '\r') >= 0 {
 		return "", nil, false
 	}
-	// A carriage return would be skipped by the decoder.
-	data := strings.Join(lines[1:len(lines)-1], "")
-	der, err := base64.StdEncoding.Strict().DecodeString(data)
-	if err != nil || len(der) == 0 || strings.Contains(data, "\r") {
-		return "", nil, false
-	}
-	return typ, der, true
+	return string(name), der[:n:n], true
 }

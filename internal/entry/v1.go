@@ -13,6 +13,7 @@ import (
 // readHashedRekord1 reads hashedrekord 0.0.1 (EB-2).
 func readHashedRekord1(b *Body, body []byte) (err error) {
 	var doc struct {
+		head
 		Spec struct {
 			Data struct {
 				Hash *hash `json:"hash"`
@@ -26,6 +27,9 @@ func readHashedRekord1(b *Body, body []byte) (err error) {
 		} `json:"spec"`
 	}
 	if err := decode(body, &doc, strictjson.UnmarshalOpen); err != nil {
+		return err
+	}
+	if err := doc.is(b.Kind, b.Version); err != nil {
 		return err
 	}
 	if b.Hash, b.Digest, err = doc.Spec.Data.Hash.parse("spec.data.hash"); err != nil {
@@ -42,6 +46,7 @@ func readHashedRekord1(b *Body, body []byte) (err error) {
 // that nobody can rebuild, so that only its shape says anything.
 func readDSSE(b *Body, body []byte) (err error) {
 	var doc struct {
+		head
 		Spec struct {
 			EnvelopeHash *hash `json:"envelopeHash"`
 			PayloadHash  *hash `json:"payloadHash"`
@@ -52,6 +57,9 @@ func readDSSE(b *Body, body []byte) (err error) {
 		} `json:"spec"`
 	}
 	if err := decode(body, &doc, strictjson.UnmarshalOpen); err != nil {
+		return err
+	}
+	if err := doc.is(b.Kind, b.Version); err != nil {
 		return err
 	}
 	if _, _, err := doc.Spec.EnvelopeHash.parse("spec.envelopeHash"); err != nil {
@@ -74,6 +82,7 @@ func readDSSE(b *Body, body []byte) (err error) {
 // readIntoto reads intoto 0.0.2 (EB-5).
 func readIntoto(b *Body, body []byte) (err error) {
 	var doc struct {
+		head
 		Spec struct {
 			Content struct {
 				PayloadHash *hash `json:"payloadHash"`
@@ -87,6 +96,9 @@ func readIntoto(b *Body, body []byte) (err error) {
 		} `json:"spec"`
 	}
 	if err := decode(body, &doc, strictjson.UnmarshalOpen); err != nil {
+		return err
+	}
+	if err := doc.is(b.Kind, b.Version); err != nil {
 		return err
 	}
 	if b.Hash, b.Digest, err = doc.Spec.Content.PayloadHash.parse("spec.content.payloadHash"); err != nil {

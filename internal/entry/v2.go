@@ -2,7 +2,7 @@ package entry
 
 import (
 	"bytes"
-	"encoding/json"
+	"encoding/base64"
 
 	"github.com/hallmarksign/hallmark/internal/check"
 	"github.com/hallmarksign/hallmark/internal/strictjson"
@@ -31,8 +31,8 @@ type (
 	}
 	verifier2 struct {
 		KeyDetails      string `json:"keyDetails"`
-		PublicKey       *raw2  `json:"publicKey,omitempty"`
-		X509Certificate *raw2  `json:"x509Certificate,omitempty"`
+		PublicKey       *raw2  `json:"publicKey"`
+		X509Certificate *raw2  `json:"x509Certificate"`
 	}
 	raw2 struct {
 		RawBytes strictjson.Bytes `json:"rawBytes"`
@@ -75,20 +75,29 @@ func HashedRekord2(b *Body) ([]byte, error) {
 	if err := b.check2(); err != nil {
 		return nil, err
 	}
-	doc := rekord2{APIVersion: "0.0.2", Kind: "hashedrekord"}
-	spec := &doc.Spec.HashedRekordV002
-	spec.Data = data2{Algorithm: nameV2(b.Hash), Digest: b.Digest}
-	spec.Signature = signature2{Content: b.Signature, Verifier: verifier2{KeyDetails: b.KeyDetails}}
+	return b.canonical(), nil
+}
+
+// canonical writes b in the canonical form of RFC 8785: names are in order, and
+// no value needs an escape, for check2 knows them all or they are in base64.
+func (b *Body) canonical() []byte {
+	field, key := "publicKey", b.PublicKey
 	if b.Certificate != nil {
-		spec.Signature.Verifier.X509Certificate = &raw2{b.Certificate}
-	} else {
-		spec.Signature.Verifier.PublicKey = &raw2{b.PublicKey}
+		field, key = "x509Certificate", b.Certificate
 	}
-	out, err := json.Marshal(doc)
-	if err != nil {
-		return nil, check.Refuse("R2-2", check.Entry, "%v", err)
-	}
-	return strictjson.Canonical(out)
+	encoded := base64.StdEncoding.EncodedLen
+	out := make([]byte, 0, 300+encoded(len(b.Digest))+encoded(len(b.Signature))+encoded(len(key)))
+	out = append(out, `{"apiVersion":"0.0.2","kind":"hashedrekord","spec":{"hashedRekordV002":{"data":{"algorithm":"`...)
+	out = append(out, nameV2(b.Hash)...)
+	out = append(out, `","digest":"`...)
+	out = base64.StdEncoding.AppendEncode(out, b.Digest)
+	out = append(out, `"},"signature":{"content":"`...)
+	out = base64.StdEncoding.AppendEncode(out, b.Signature)
+	out = append(out, `","verifier":{"keyDetails":"`...)
+	out = append(out, b.KeyDetails...)
+	out = append(append(append(out, `","`...), field...), `":{"rawBytes":"`...)
+	out = base64.StdEncoding.AppendEncode(out, key)
+	return append(out, `"}}}}}}`...)
 }
 
 // check2 checks that b has what hashedrekord 0.0.2 needs, and that its parts
