@@ -27,6 +27,9 @@ func parseCertificate(der []byte) (*x509.Certificate, error) {
 	if err != nil {
 		return nil, certificateRefusal(der, err)
 	}
+	if err := fulcioext.Strict(der); err != nil {
+		return nil, err
+	}
 	return cert, nil
 }
 

@@ -26,7 +26,7 @@ func (c *Checkpoint) open(v verifier) error {
 	if err := c.single(v); err != nil {
 		return err
 	}
-	_, err := note.Open([]byte(c.raw), note.VerifierList(v))
+	_, err := note.Open([]byte(c.raw), only{v})
 	if err != nil {
 		return check.Refuse("WN-4", check.Checkpoint, "%s", v.explain(err))
 	}
@@ -72,3 +72,14 @@ type verifier struct {
 func (v verifier) Name() string                 { return v.name }
 func (v verifier) KeyHash() uint32              { return binary.BigEndian.Uint32(v.id[:]) }
 func (v verifier) Verify(text, sig []byte) bool { return v.verify(text, sig) }
+
+// only knows one key.
+type only struct{ verifier }
+
+// Verifier implements note.Verifiers.
+func (o only) Verifier(name string, hash uint32) (note.Verifier, error) {
+	if name != o.name || hash != o.KeyHash() {
+		return nil, &note.UnknownVerifierError{Name: name, KeyHash: hash}
+	}
+	return o.verifier, nil
+}

@@ -232,12 +232,23 @@ func TestCC6_TwoLists(t *testing.T) {
 	}
 }
 
+// unlisted returns a TBSCertificate as the log saw it.
+func unlisted(der []byte) ([]byte, error) {
+	p, err := withoutList(der)
+	if err != nil {
+		return nil, err
+	}
+	var b cryptobyte.Builder
+	p.add(&b)
+	return b.Bytes()
+}
+
 func TestCT2_OnlyTheListIsRemoved(t *testing.T) {
 	w := newWorld(t, nil)
 	plain := w.cert(t, func(c *scttest.Certificate) { c.SCTs = nil })
 	for _, first := range []bool{false, true} {
 		cert := w.cert(t, func(c *scttest.Certificate) { c.First = first })
-		got, err := withoutList(cert.RawTBSCertificate)
+		got, err := unlisted(cert.RawTBSCertificate)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -246,7 +257,7 @@ func TestCT2_OnlyTheListIsRemoved(t *testing.T) {
 		}
 	}
 	for _, bad := range [][]byte{nil, {0x30, 0}, plain.RawTBSCertificate, append(bytes.Clone(plain.RawTBSCertificate), 0)} {
-		if _, err := withoutList(bad); check.Of(err) != check.SCT {
+		if _, err := unlisted(bad); check.Of(err) != check.SCT {
 			t.Errorf("%x: got %v, want check sct", bad, err)
 		}
 	}
@@ -344,14 +355,14 @@ func FuzzWithoutList(f *testing.F) {
 	f.Add(w.cert(f, nil).RawTBSCertificate)
 	f.Add(w.cert(f, func(c *scttest.Certificate) { c.First = true }).RawTBSCertificate)
 	f.Fuzz(func(t *testing.T, b []byte) {
-		out, err := withoutList(b)
+		out, err := unlisted(b)
 		if err != nil {
 			return
 		}
 		if len(out) >= len(b) {
 			t.Fatalf("got %d bytes of %d, want fewer", len(out), len(b))
 		}
-		if again, err := withoutList(out); err == nil {
+		if again, err := unlisted(out); err == nil {
 			t.Fatalf("a second list was removed: %x", again)
 		}
 	})

@@ -81,17 +81,17 @@ func (s *SCT) signed(cert, issuer *x509.Certificate) ([]byte, error) {
 		return nil, err
 	}
 	issuerHash := sha256.Sum256(issuer.RawSubjectPublicKeyInfo)
-	b := cryptobyte.NewBuilder(make([]byte, 0, 49+len(tbs)+len(s.Extensions)))
+	b := cryptobyte.NewBuilder(make([]byte, 0, 49+len(cert.RawTBSCertificate)+len(s.Extensions)))
 	b.AddUint8(0) // v1
 	b.AddUint8(0) // certificate_timestamp
 	b.AddUint64(uint64(s.Time.UnixMilli()))
 	b.AddUint16(1) // precert_entry
 	b.AddBytes(issuerHash[:])
-	b.AddUint24LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes(tbs) })
+	b.AddUint24LengthPrefixed(tbs.add)
 	b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes(s.Extensions) })
 	out, err := b.Bytes()
 	if err != nil {
-		return nil, check.Refuse("LM-4", check.Limit, "certificate of %d bytes is too large to be logged: %v", len(tbs), err)
+		return nil, check.Refuse("LM-4", check.Limit, "certificate of %d bytes is too large to be logged: %v", len(cert.RawTBSCertificate), err)
 	}
 	return out, nil
 }

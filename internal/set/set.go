@@ -24,8 +24,15 @@ const maxExact = 1 << 53
 // logIndex is the global index, never the one in a shard.
 func Message(body []byte, integratedTime, logIndex int64, logID []byte) []byte {
 	m := make([]byte, 0, 224+base64.StdEncoding.EncodedLen(len(body)))
-	m = append(m, `{"body":"`...)
+	m = append(m, start...)
 	m = base64.StdEncoding.AppendEncode(m, body)
+	return appendRest(m, integratedTime, logIndex, logID)
+}
+
+const start = `{"body":"`
+
+// appendRest appends what comes after the body.
+func appendRest(m []byte, integratedTime, logIndex int64, logID []byte) []byte {
 	m = append(m, `","integratedTime":`...)
 	m = strconv.AppendInt(m, integratedTime, 10)
 	m = append(m, `,"logID":"`...)
@@ -33,6 +40,21 @@ func Message(body []byte, integratedTime, logIndex int64, logID []byte) []byte {
 	m = append(m, `","logIndex":`...)
 	m = strconv.AppendInt(m, logIndex, 10)
 	return append(m, '}')
+}
+
+// digest is the SHA-256 of Message, which it never holds as a whole.
+func digest(body []byte, integratedTime, logIndex int64, logID []byte) []byte {
+	const piece = 384 // bytes, a multiple of 3
+	h := sha256.New()
+	text := make([]byte, 0, 512)
+	h.Write([]byte(start))
+	for len(body) > 0 {
+		n := min(len(body), piece)
+		h.Write(base64.StdEncoding.AppendEncode(text, body[:n]))
+		body = body[n:]
+	}
+	h.Write(appendRest(text, integratedTime, logIndex, logID))
+	return h.Sum(text)
 }
 
 // Verify checks that the log with this key promised the entry: body, global
@@ -45,27 +67,19 @@ func Verify(body []byte, integratedTime, logIndex int64, logID []byte, promise [
 	if logIndex < 0 || logIndex > maxExact {
 		return check.Refuse("LM-5", check.SET, "log index is %d, want 0 to 2^53", logIndex)
 	}
-	ok, known := verify(key, Message(body, integratedTime, logIndex, logID), promise)
-	if !known {
+	var ok bool
+	switch k := key.(type) {
+	case *ecdsa.PublicKey:
+		ok = ecdsa.VerifyASN1(k, digest(body, integratedTime, logIndex, logID), promise)
+	case ed25519.PublicKey:
+		ok = len(k) == ed25519.PublicKeySize && ed25519.Verify(k, Message(body, integratedTime, logIndex, logID), promise)
+	case *rsa.PublicKey:
+		ok = rsa.VerifyPKCS1v15(k, crypto.SHA256, digest(body, integratedTime, logIndex, logID), promise) == nil
+	default:
 		return check.Refuse("R1-2", check.Alg, "log key is a %T, want ECDSA, Ed25519 or RSA", key)
 	}
 	if !ok {
 		return check.Refuse("R1-2", check.SET, "signed entry timestamp is not by log %x over this entry", logID)
 	}
 	return nil
-}
-
-// verify reports whether sig is a signature by key over message, and whether
-// the kind of key is known at all.
-func verify(key crypto.PublicKey, message, sig []byte) (ok, known bool) {
-	digest := sha256.Sum256(message)
-	switch k := key.(type) {
-	case *ecdsa.PublicKey:
-		return ecdsa.VerifyASN1(k, digest[:], sig), true
-	case ed25519.PublicKey:
-		return len(k) == ed25519.PublicKeySize && ed25519.Verify(k, message, sig), true
-	case *rsa.PublicKey:
-		return rsa.VerifyPKCS1v15(k, crypto.SHA256, digest[:], sig) == nil, true
-	}
-	return false, false
 }

@@ -83,6 +83,9 @@ func checkPath(path []*x509.Certificate, at time.Time) error {
 			return check.Refuse("TS-5", check.TSA, "CA %q may not issue for timeStamping", ca.Subject.String())
 		}
 	}
+	if len(path) == 1 && len(path[0].UnhandledCriticalExtensions) == 0 {
+		return nil // the anchor itself: there is no path to look for
+	}
 	roots, between := x509.NewCertPool(), x509.NewCertPool()
 	roots.AddCert(path[len(path)-1])
 	for i := 1; i < len(path)-1; i++ {

@@ -10,6 +10,7 @@ import (
 // Options says how many fixtures are made.
 type Options struct {
 	Every   int    // of each long row of similar fixtures, keep one in Every; 0 and 1: all
+	Thin    int    // of all fixtures but the first of a row, keep one in Thin; 0 and 1: all
 	Splices int    // how many bundles are spliced with each other
 	Row     string // make only this row, if set
 }
@@ -30,13 +31,17 @@ func jobs() []job {
 	var out []job
 	for _, group := range [][]job{
 		splices(), // the longest first
-		certificateFlips(), jsonFaults(), structureFaults(), chainFaults(), profileFaults(), keyFaults(), sctFaults(), identityFaults(),
+		certificateFlips(), jsonFaults(), structureFaults(), fieldFaults(), chainFaults(), profileFaults(), keyFaults(), sctFaults(), identityFaults(),
 		promiseFaults(), proofFaults(), checkpointFaults(), secondFaults(), bodyFaults(), stampFaults(), timeFaults(),
 		rootFaults(), signatureFaults(), statementFaults(), legacyFaults(), furtherFaults(),
 	} {
 		out = append(out, group...)
 	}
 	return out
+}
+
+func newLab(row string, o Options, use func(*Fixture)) *lab {
+	return &lab{World: sigtest.At(nil, "sigstore.example"), row: row, opts: o, use: use, good: map[string]*Case{}}
 }
 
 // Each makes the fixtures, several rows at a time, and hands each to use, which
@@ -47,8 +52,7 @@ func Each(o Options, use func(*Fixture)) {
 	for range runtime.GOMAXPROCS(0) {
 		done.Go(func() {
 			for j := range queue {
-				l := &lab{World: sigtest.At(nil, "sigstore.example"), row: j.row, opts: o, use: use, good: map[string]*Case{}}
-				j.make(l)
+				j.make(newLab(j.row, o, use))
 			}
 		})
 	}

@@ -28,6 +28,9 @@ type lab struct {
 	use  func(*Fixture)
 	good map[string]*Case // twins by shape
 	step int              // counts what may be left out of a sample
+
+	emitted int // counts all
+	between int // number of entries between those of bundles
 }
 
 // A plan says how a bundle is made and what is asked about it. A fault changes
@@ -42,11 +45,13 @@ type plan struct {
 	logs     []*sigtest.Log
 	tsas     []*sigtest.TSA
 	root     func(doc map[string]any) // changes the trusted root
+	rootText func([]byte) []byte      // changes its bytes
 	tree     func(*node)              // changes the finished document
 	text     func([]byte) []byte      // changes the finished bytes
 	form     func(*sigtest.Made, *Case)
 	artifact []byte
 	digest   string
+	empty    bool // ask about nothing
 	policy   Policy
 	evidence verify.Evidence
 	now      time.Time
@@ -112,7 +117,7 @@ func keyless() []string {
 func (l *lab) plan(shape string) *plan {
 	who := sigtest.Alice()
 	p := &plan{
-		Maker: &sigtest.Maker{Artifact: artifact()}, lab: l, version: bundle.V03,
+		Maker: &sigtest.Maker{Artifact: artifact(), Who: &who}, lab: l, version: bundle.V03,
 		cas: slices.Clone(l.CAs), cts: slices.Clone(l.CTs), logs: slices.Clone(l.Logs), tsas: slices.Clone(l.TSAs),
 		artifact: artifact(),
 		policy:   Policy{Identities: []Identity{{Issuer: who.Issuer, Subject: who.Subject}}},
@@ -124,6 +129,12 @@ func (l *lab) plan(shape string) *plan {
 		panic("no such shape: " + shape)
 	}
 	f(p)
+	// Bundles of a row may log the same body: an entry between makes every index
+	// the only one of its kind.
+	for _, log := range l.Logs {
+		log.Add("hashedrekord", "0.0.1", []byte(name(`{"entry":"between %d"}`, l.between)), sigtest.LogEdits{})
+	}
+	l.between++
 	return p
 }
 
@@ -131,7 +142,7 @@ func (l *lab) plan(shape string) *plan {
 func (p *plan) made() *Case {
 	m := p.lab.Make(*p.Maker)
 	c := &Case{
-		Bundle: m.As(p.version), Artifact: p.artifact, Digest: p.digest, Policy: p.policy, Evidence: p.evidence, Now: p.now,
+		Bundle: m.As(p.version), Artifact: p.artifact, Digest: p.digest, Policy: p.policy, Evidence: p.evidence, Now: p.now, Nothing: p.empty,
 		ByValue: p.byValue, ByRoot: p.byRoot,
 	}
 	if p.form != nil {
@@ -150,12 +161,19 @@ func (p *plan) made() *Case {
 }
 
 func (p *plan) trustedRoot() []byte {
-	w := *p.lab.World //nolint:govet // the servers are never started here
+	w := p.lab.World
+	cas, cts, logs, tsas := w.CAs, w.CTs, w.Logs, w.TSAs
 	w.CAs, w.CTs, w.Logs, w.TSAs = p.cas, p.cts, p.logs, p.tsas
-	if p.root == nil {
-		return w.TrustedRoot()
+	defer func() { w.CAs, w.CTs, w.Logs, w.TSAs = cas, cts, logs, tsas }()
+	var edits []func(map[string]any)
+	if p.root != nil {
+		edits = append(edits, p.root)
 	}
-	return w.TrustedRoot(p.root)
+	root := w.TrustedRoot(edits...)
+	if p.rootText != nil {
+		root = p.rootText(root)
+	}
+	return root
 }
 
 // twin returns the good case of a shape with what the fault needs to be there.
@@ -185,13 +203,14 @@ func (l *lab) bad(shape, name string, want []check.Check, f fault, needs ...faul
 
 // pass emits a fixture that must verify.
 func (l *lab) pass(shape, name string, f fault) {
-	p := l.plan(shape)
-	f(p)
-	l.use(&Fixture{Row: l.row, Name: shape + ": " + name, Bad: p.made()})
+	l.warned(shape, name, "", f)
 }
 
 // warned is pass with a warning that the result must have.
 func (l *lab) warned(shape, name, warning string, f fault) {
+	if l.skip() {
+		return
+	}
 	p := l.plan(shape)
 	f(p)
 	l.use(&Fixture{Row: l.row, Name: shape + ": " + name, Warning: warning, Bad: p.made()})
@@ -199,19 +218,23 @@ func (l *lab) warned(shape, name, warning string, f fault) {
 
 // call emits a fixture about a function: bad must refuse what good takes.
 func (l *lab) call(name string, want check.Check, bad, good func() error) {
+	if l.skip() {
+		return
+	}
 	l.use(&Fixture{Row: l.row, Name: name, Want: is(want), Bad: &Case{Call: bad}, Good: &Case{Call: good}})
 }
 
-// sampled marks what follows as one of very many of the same kind.
-func (l *lab) sampled() { l.step++ }
-
 // skip reports whether the fixture at hand is left out of a sample.
 func (l *lab) skip() bool {
+	l.emitted++
+	if l.opts.Thin > 1 && l.emitted%l.opts.Thin != 1 {
+		return true
+	}
 	if l.step == 0 {
 		return false
 	}
 	l.step++
-	return l.opts.Every > 1 && (l.step+len(l.row))%l.opts.Every != 0
+	return l.opts.Every > 1 && l.step%l.opts.Every != 0
 }
 
 // many says that the fixtures that f emits are many of the same kind.

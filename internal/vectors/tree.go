@@ -27,7 +27,7 @@ func str(s string) *node {
 	return raw(string(text))
 }
 
-func binary(b []byte) *node { return str(base64.StdEncoding.EncodeToString(b)) }
+func inBase64(b []byte) *node { return str(base64.StdEncoding.EncodeToString(b)) }
 
 // parse reads JSON that encoding/json wrote.
 func parse(data []byte) *node {
@@ -143,15 +143,13 @@ func (n *node) string() string {
 	return s
 }
 
-// binary returns the bytes of a base64 string; false for anything else. A number
-// in a string is none.
-func (n *node) binary() ([]byte, bool) {
-	s := n.string()
-	if _, err := strconv.ParseInt(s, 10, 64); err == nil || s == "" {
-		return nil, false
+// decoded returns the bytes of a base64 string.
+func (n *node) decoded() []byte {
+	b, err := base64.StdEncoding.Strict().DecodeString(n.string())
+	if err != nil {
+		panic("vectors: " + err.Error())
 	}
-	b, err := base64.StdEncoding.Strict().DecodeString(s)
-	return b, err == nil && len(b) > 3
+	return b
 }
 
 func (n *node) isInteger() bool {
@@ -168,6 +166,22 @@ type place struct {
 }
 
 func (p place) node() *node { return p.parent.items[p.i] }
+
+// name is the last member name of the path.
+func (p place) name() string {
+	for _, s := range slices.Backward(p.steps) {
+		if _, err := strconv.Atoi(s); err != nil {
+			return s
+		}
+	}
+	return ""
+}
+
+// isBinary reports whether the value is bytes in base64.
+func (p place) isBinary() bool {
+	return p.node().isString() && slices.Contains([]string{"rawBytes", "keyId", "signedEntryTimestamp", "rootHash", "hashes",
+		"canonicalizedBody", "signedTimestamp", "digest", "signature", "sig", "payload"}, p.name())
+}
 
 // places lists all values below n, parents first.
 func (n *node) places() []place { return n.collect(nil, nil) }
@@ -198,4 +212,19 @@ func dotted(steps []string) string {
 		out += s
 	}
 	return out
+}
+
+// has reports whether at would find a value.
+func (n *node) has(path ...string) bool {
+	for _, p := range path {
+		i := slices.Index(n.names, p)
+		if n.kind == 'a' {
+			i, _ = strconv.Atoi(p)
+		}
+		if i < 0 || i >= len(n.items) {
+			return false
+		}
+		n = n.items[i]
+	}
+	return true
 }

@@ -3,9 +3,10 @@
 // anew, together with the check that must refuse them and a repaired twin that
 // must verify.
 //
-//	vectors.Each(vectors.All, func(f *vectors.Fixture) {
-//		_, err := f.Bad.Verify()      // check.Of(err) is one of f.Want
-//		_, err = f.Good.Verify()      // nil
+//	runner := vectors.NewRunner()
+//	vectors.Each(vectors.All(), func(f *vectors.Fixture) {
+//		_, err := runner.Cold(f.Bad) // check.Of(err) is one of f.Want
+//		_, err = runner.Warm(f.Good) // nil
 //	})
 //
 // Keys, times and what is sampled are fixed, so every run makes the same
@@ -14,7 +15,6 @@ package vectors
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"slices"
 	"time"
 
@@ -59,6 +59,7 @@ type Case struct {
 	Certificate []byte
 	Artifact    []byte
 	Digest      string // asked for instead of Artifact, if set
+	Nothing     bool   // the zero verify.Artifact is asked for
 	Root        []byte // trusted root, JSON
 	Policy      Policy
 	Evidence    verify.Evidence
@@ -67,38 +68,6 @@ type Case struct {
 	ByValue func(*bundle.Bundle)  // changes what was parsed, as a caller of the library could
 	ByRoot  func(*trustroot.Root) // likewise
 	Call    func() error          // is called instead of all of the above
-}
-
-// Verify does all that lies between the bytes and the verdict.
-func (c *Case) Verify() (*verify.Result, error) {
-	if c.Call != nil {
-		return nil, c.Call()
-	}
-	b, err := c.parse()
-	if err != nil {
-		return nil, err
-	}
-	root, err := trustroot.Parse(c.Root)
-	if err != nil {
-		return nil, err
-	}
-	if c.ByRoot != nil {
-		c.ByRoot(root)
-	}
-	v, err := verify.New(root, c.Evidence)
-	if err != nil {
-		return nil, err
-	}
-	return c.ask(v, b)
-}
-
-// Ask is Verify with a verifier that is there already.
-func (c *Case) Ask(v *verify.Verifier) (*verify.Result, error) {
-	b, err := c.parse()
-	if err != nil {
-		return nil, err
-	}
-	return c.ask(v, b)
 }
 
 func (c *Case) parse() (*bundle.Bundle, error) {
@@ -127,6 +96,9 @@ func (c *Case) ask(v *verify.Verifier, b *bundle.Bundle) (*verify.Result, error)
 }
 
 func (c *Case) artifact(b *bundle.Bundle) (verify.Artifact, error) {
+	if c.Nothing {
+		return verify.Artifact{}, nil
+	}
 	if c.Digest != "" {
 		return verify.ParseDigest(c.Digest)
 	}
@@ -135,10 +107,5 @@ func (c *Case) artifact(b *bundle.Bundle) (verify.Artifact, error) {
 
 // Portable reports whether a file on disk can hold the case.
 func (c *Case) Portable() bool {
-	return c.Form == Bundle && c.ByValue == nil && c.ByRoot == nil && c.Call == nil
-}
-
-// key tells verifiers apart that may be shared.
-func (c *Case) key() [sha256.Size]byte {
-	return sha256.Sum256(append(slices.Clone(c.Root), byte(c.Evidence.SCTs), byte(c.Evidence.Logs), byte(c.Evidence.Times), byte(c.Evidence.TSAs)))
+	return c.Form == Bundle && c.ByValue == nil && c.ByRoot == nil && c.Call == nil && !c.Nothing
 }
