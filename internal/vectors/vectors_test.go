@@ -28,7 +28,7 @@ func options() vectors.Options {
 	case testing.Short():
 		return vectors.Options{Every: 40, Thin: 4, Splices: 10}
 	}
-	return vectors.Options{Every: 8, Splices: 20}
+	return vectors.Options{Every: 16, Splices: 14}
 }
 
 // A tally is what a run has seen.
