@@ -156,16 +156,6 @@ func flipByte(b []byte, i int) []byte {
 	return out
 }
 
-// replace swaps the first occurrence of some bytes for as many others.
-func replace(old, new []byte) func([]byte) []byte {
-	return func(b []byte) []byte {
-		if !bytes.Contains(b, old) {
-			panic("vectors: nothing to replace")
-		}
-		return bytes.Replace(b, old, new, 1)
-	}
-}
-
 // rs returns the two numbers of an ECDSA signature.
 func rs(sig []byte) (r, s *big.Int) {
 	var v struct{ R, S *big.Int }
