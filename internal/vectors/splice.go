@@ -61,7 +61,7 @@ func (l *lab) splice(row string) {
 		}
 		for i := range good {
 			for j := range good {
-				if i == j || l.skip() || l.opts.Every > 1 && draw.IntN(l.opts.Every) > 0 {
+				if i == j || l.skip() || l.opts.Every > 1 && l.emitted > 1 && draw.IntN(l.opts.Every) > 0 {
 					continue
 				}
 				l.exchange(part, good[i], docs[i], docs[j], name("%s of bundle %d (%s) in bundle %d (%s)", part.name, j, shapes[j%len(shapes)], i, shapes[i%len(shapes)]))
