@@ -253,9 +253,9 @@ func (r *signRun) resume(ctx context.Context) ([]*target, error) {
 // made now; it is verified like a new one.
 func (r *signRun) verifiedPending(t *target) bool {
 	p := pendingOf(r.e, t)
-	data, err := os.ReadFile(p.path)
+	data, err := readBounded(p.path, 2*bundle.MaxSize)
 	var kept pendingJSON
-	if err != nil || len(data) > 2*bundle.MaxSize || json.Unmarshal(data, &kept) != nil {
+	if err != nil || json.Unmarshal(data, &kept) != nil {
 		return false
 	}
 	b, err := bundle.Parse(kept.Bundle)
