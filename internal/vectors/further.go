@@ -335,6 +335,15 @@ func certificates(l *lab) {
 	} {
 		l.call("precertificate of "+what, check.SCT, verified(func(c *x509.Certificate) { c.RawTBSCertificate = tbs }, ct), good)
 	}
+	strict := func(der []byte) func() error { return func() error { return fulcioext.Strict(der) } }
+	fields := elements(elements(der)[0])
+	fields[tbsKey] = tsptest.Seq(tsptest.Seq())
+	for what, raw := range map[string][]byte{
+		"nothing": nil, "a byte behind": append(slices.Clone(der), 0), "no fields": tsptest.Seq(tsptest.Seq(), tsptest.Seq(), tsptest.TLV(3, []byte{0})),
+		"a key without algorithm": tsptest.Seq(tsptest.Seq(fields...), elements(der)[1], elements(der)[2]),
+	} {
+		l.call("certificate of "+what, check.Parse, strict(raw), strict(der))
+	}
 	huge := bytes.Repeat([]byte{0}, 1<<24)
 	l.call("precertificate of 16 MiB", check.Limit, verified(func(c *x509.Certificate) {
 		list := tsptest.Seq(tsptest.OID(sigtest.OIDSCTs), tsptest.TLV(4))

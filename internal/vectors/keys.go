@@ -85,6 +85,8 @@ func keyFaults() []job {
 			explicit := tsptest.Seq(tsptest.Integer(1), prime, tsptest.Seq(tsptest.TLV(4, make([]byte, 32)), tsptest.TLV(4, g.B.Bytes())), tsptest.TLV(4, point), must(asn1.Marshal(g.N)))
 			l.keyed("explicit curve", parse, ecSPKI(explicit, point))
 			l.keyed("ECDSA without curve", parse, tsptest.Seq(tsptest.Alg(oidECDSA, false), bitString(point)))
+			own := elements(sigtest.SPKI(l.SignerKey().Public()))
+			l.keyed("ECDSA with a curve and NULL", parse, tsptest.Seq(tsptest.Seq(tsptest.OID(oidECDSA), tsptest.OID(oidP256), []byte{5, 0}), own[1]))
 			l.keyed("ECDSA with NULL", parse, ecSPKI([]byte{5, 0}, point))
 			k := number(2048, 65537)
 			inner := tsptest.Seq(must(asn1.Marshal(k.N)), tsptest.Integer(65537))

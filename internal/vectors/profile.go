@@ -190,6 +190,7 @@ func validities(l *lab) {
 	} {
 		l.each(both(), what, is(check.Parse), validity(v[0], v[1]))
 	}
+	l.each(both(), "three times", is(check.Parse), tbsField(tbsValidity, func([]byte) []byte { return tsptest.Seq(from, to, to) }))
 	for what, v := range map[string][2][]byte{
 		"ends before it begins": {to, from},
 		"ended in 1900":         {general("18990101000000Z"), general("19000101000000Z")},
@@ -247,9 +248,34 @@ func notDER(l *lab) {
 		fields[tbsSubject] = []byte{0x30, 0x80, 0, 0}
 		return tsptest.Seq(fields...)
 	}))
+	usage := asn1.ObjectIdentifier{2, 5, 29, 15}
+	purpose := asn1.ObjectIdentifier{2, 5, 29, 37}
+	for what, id := range map[string]asn1.ObjectIdentifier{"key usage": usage, "purposes": purpose, "issuer": sigtest.OIDFulcio(8)} {
+		l.each(both(), "part behind the value of the extension "+what, is(check.Parse, check.Identity), inExtension(id, func(parts [][]byte) [][]byte {
+			return append(parts, []byte{5, 0})
+		}))
+		l.each(both(), "byte behind the content of the extension "+what, is(check.Parse, check.Identity), inExtension(id, func(parts [][]byte) [][]byte {
+			last := len(parts) - 1
+			return append(parts[:last:last], tsptest.TLV(4, content(parts[last]), []byte{0}))
+		}))
+	}
 	l.each(both(), "Boolean of 1", is(check.Parse), tbs(func(der []byte) []byte {
 		return sigtest.AddExtension(der, pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 19}, Critical: true, Value: []byte{0x30, 3, 1, 1, 1}})
 	}))
+}
+
+// inExtension rewrites the parts of an extension, which log and authority sign.
+func inExtension(id asn1.ObjectIdentifier, f func(parts [][]byte) [][]byte) fault {
+	return tbsField(tbsExtensions, func(old []byte) []byte {
+		var out [][]byte
+		for _, e := range elements(elements(old)[0]) {
+			if parts := elements(e); string(parts[0]) == string(tsptest.OID(id)) {
+				e = tsptest.Seq(f(parts)...)
+			}
+			out = append(out, e)
+		}
+		return tsptest.TLV(0xa3, tsptest.Seq(out...))
+	})
 }
 
 func indefinite(b []byte) []byte { return append(append([]byte{b[0], 0x80}, b[4:]...), 0, 0) }

@@ -108,7 +108,7 @@ func rowsB() []Row {
 		{ID: "B31", Title: "algorithm in TBS differs from outer algorithm", Must: is(c.Parse), Rules: "CC-6"},
 		{ID: "B32", Title: "negative serial; 0 serial; serial > 20 bytes", Must: is(c.Parse), Rules: "CC-6"},
 		{ID: "B33", Title: "validity with year 9999, 1900, notAfter < notBefore, fractional seconds, time zone offset", Must: is(c.Parse, c.CertTime), Rules: "CC-2 CC-6"},
-		{ID: "B34", Title: "BER: indefinite length, non-minimal length, constructed strings", Must: is(c.Parse), Also: is(c.CertChain, c.CertProfile, c.SCT), Why: "where the encoding is DER but not what was signed or logged", Rules: "CC-1 CC-4 CC-6 CT-2"},
+		{ID: "B34", Title: "BER: indefinite length, non-minimal length, constructed strings", Must: is(c.Parse), Also: is(c.Identity, c.CertChain, c.CertProfile, c.SCT), Why: "where the encoding is DER but not what was signed or logged", Rules: "CC-1 CC-4 CC-6 CT-2 ID-3"},
 		{ID: "B35", Title: "chain order reversed; unrelated certificate first", Must: is(c.CertChain), Also: is(c.CertProfile), Why: "a CA in the place of the leaf has the wrong shape, whoever issued it", Rules: "CC-10 CC-4"},
 		{ID: "B36", Title: "two intermediates with equal name but different keys in the trusted root", Rules: "CC-1"},
 		{ID: "B37", Title: "cross-signed loop A→B→A; 10 × 10 mesh", Must: is(c.Limit, c.CertChain), Rules: "CC-1"},
@@ -413,6 +413,6 @@ func rowsV() []Row {
 		{ID: "V5", Title: "keys that a service of the trusted root must not have", Must: is(c.Alg, c.SCT, c.TSA, c.Limit, c.Time), Rules: "CC-10 CC-8 CT-3 TM-2 TS-1 TS-2 TS-4 TS-6 TS-7"},
 		{ID: "V6", Title: "every element of a timestamp deleted, doubled, emptied, retagged, followed by another", Must: is(c.TSA, c.Alg, c.Time, c.Limit, c.Parse), Rules: "TM-2 TS-1 TS-2 TS-3 TS-4 TS-7"},
 		{ID: "V7", Title: "two entries about one signature that name two algorithms", Must: is(c.Entry), Rules: "TT-4"},
-		{ID: "V8", Title: "arguments of the format packages that no bundle can bring them", Must: is(c.Alg, c.Checkpoint, c.Entry, c.Usage, c.Digest, c.Limit, c.Proof, c.CertProfile, c.Identity, c.SCT), Rules: "CC-6 CT-2 CT-3 EB-3 ER-2 ID-4 LM-4 LM-6 R1-2 R1-5 R2-7 SG-3"},
+		{ID: "V8", Title: "arguments of the format packages that no bundle can bring them", Must: is(c.Parse, c.Alg, c.Checkpoint, c.Entry, c.Usage, c.Digest, c.Limit, c.Proof, c.CertProfile, c.Identity, c.SCT), Rules: "CC-6 CT-2 CT-3 EB-3 ER-2 ID-4 LM-4 LM-6 R1-2 R1-5 R2-7 SG-3"},
 	}
 }
