@@ -8,6 +8,7 @@ replace github.com/transparency-dev/formats => github.com/transparency-dev/forma
 
 require (
 	github.com/alicebob/miniredis/v2 v2.40.0
+	github.com/c2sp/wycheproof v0.0.0-20260105152342-fca0d3ba9f12
 	github.com/chromedp/cdproto v0.0.0-20250724212937-08a3db8b4327
 	github.com/chromedp/chromedp v0.14.2
 	github.com/digitorus/timestamp v0.0.0-20231217203849-220c5c2851b7

@@ -166,6 +166,8 @@ type service struct {
 	delay time.Duration
 	fail  func(digest []byte) error
 	wait  bool // until the context ends
+
+	together int // answers none before so many requests are there, if not 0
 }
 
 func (s *service) work(ctx context.Context, digest []byte) error {
@@ -180,6 +182,13 @@ func (s *service) work(ctx context.Context, digest []byte) error {
 		s.w.note("%s stopped", s.name)
 		return ctx.Err()
 	}
+	for s.together > 0 && !s.w.reached(s.together) {
+		select {
+		case <-time.After(time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 	if s.delay > 0 {
 		select {
 		case <-time.After(s.delay):
@@ -191,6 +200,13 @@ func (s *service) work(ctx context.Context, digest []byte) error {
 		return s.fail(digest)
 	}
 	return nil
+}
+
+// reached reports whether so many requests were there at once.
+func (w *world) reached(n int) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.most >= n
 }
 
 func (s *service) Timestamp(ctx context.Context, signature []byte) ([]byte, error) {
