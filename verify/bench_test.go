@@ -17,7 +17,7 @@ var benched = []string{"happy-path-v0.3", "happy-path-intoto-in-dsse-v3", "rekor
 // a verifier that has not seen the certificate, "repeated" with one that has.
 func BenchmarkVerify(b *testing.B) {
 	for _, name := range benched {
-		v := open(filepath.Join(vectors, "sigstore-conformance", name))
+		v := open(filepath.Join(vectorFolder, "sigstore-conformance", name))
 		data, err := os.ReadFile(filepath.Join(v.dir, "bundle.sigstore.json"))
 		if err != nil {
 			b.Skipf("NOT RUN: %v", err)

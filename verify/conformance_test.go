@@ -12,68 +12,15 @@ import (
 
 	"github.com/hallmarksign/hallmark/bundle"
 	"github.com/hallmarksign/hallmark/internal/check"
+	"github.com/hallmarksign/hallmark/internal/vectors"
 	"github.com/hallmarksign/hallmark/trustroot"
 	"github.com/hallmarksign/hallmark/verify"
 )
 
-const vectors = "../../shared/vectors"
+const vectorFolder = "../../shared/vectors"
 
 // today is the moment of verification in tests with vectors.
 var today = time.Date(2026, 8, 21, 12, 0, 0, 0, time.UTC)
-
-// refusals names, for each vector that must be refused, the check that has to
-// refuse it when the file is at hand, and when only its digest is.
-var refusals = map[string]check.Check{
-	"bundle-empty-certificate-chain_fail":                       check.Content,
-	"bundle-from-wrong-instance_fail":                           check.CertChain,
-	"bundle-invalid-base64-signature_fail":                      check.Parse,
-	"bundle-malformed-json_fail":                                check.Parse,
-	"bundle-negative-log-index_fail":                            check.Parse,
-	"bundle-unknown-version_fail":                               check.Version,
-	"bundle-with-root-cert_fail":                                check.Content,
-	"checkpoint-bad-keyhint_fail":                               check.Checkpoint,
-	"checkpoint-wrong-roothash_fail":                            check.Proof,
-	"dsse-invalid-sig_fail":                                     check.Signature,
-	"dsse-mismatch-envelope_fail":                               check.Entry,
-	"dsse-mismatch-sig_fail":                                    check.Entry,
-	"inclusion-proof-corrupted-hash_fail":                       check.Proof,
-	"incorrect-public-key_fail":                                 check.SET,
-	"integrated-time-in-future_fail":                            check.CertTime,
-	"intoto-expired-certificate_fail":                           check.CertTime,
-	"intoto-log-entry-mismatch_fail":                            check.Entry,
-	"intoto-missing-inclusion-proof_fail":                       check.Content,
-	"intoto-set-outside-signing-cert-validity_fail":             check.CertTime,
-	"intoto-tsa-timestamp-outside-cert-validity_fail":           check.CertTime,
-	"invalid-checkpoint-signature_fail":                         check.Checkpoint,
-	"invalid-ct-key_fail":                                       check.SCT,
-	"invalid-inclusion-proof_fail":                              check.Content,
-	"managed-key-no-key_fail":                                   check.Content,
-	"managed-key-wrong-key_fail":                                check.Usage,
-	"message-digest-mismatch_fail":                              check.Digest,
-	"rekor2-checkpoint-missing-log-signature_fail":              check.Checkpoint,
-	"rekor2-checkpoint-missing-origin_fail":                     check.Checkpoint,
-	"rekor2-checkpoint-missing-root-hash_fail":                  check.Checkpoint,
-	"rekor2-checkpoint-missing-size_fail":                       check.Checkpoint,
-	"rekor2-checkpoint-no-matching-signature_fail":              check.Checkpoint,
-	"rekor2-dsse-invalid-sig_fail":                              check.Signature,
-	"rekor2-dsse-mismatch-envelope_fail":                        check.Entry,
-	"rekor2-dsse-mismatch-sig_fail":                             check.Entry,
-	"rekor2-no-inclusion-proof_fail":                            check.Content,
-	"rekor2-no-timestamp_fail":                                  check.Time,
-	"rekor2-timestamp-outside-trust-root-tsa-validity_fail":     check.Time,
-	"rekor2-timestamp-outside-tsa-cert-validity_fail":           check.Time,
-	"rekor2-timestamp-payload-mismatch_fail":                    check.TSA,
-	"rekor2-timestamp-untrusted-tsa-with-embedded-cert_fail":    check.Time,
-	"rekor2-timestamp-untrusted-tsa-without-embedded-cert_fail": check.Time,
-	"rekor2-timestamp-with-incorrect-time_fail":                 check.Parse, // its base64 has no padding
-	"set-invalid-signature_fail":                                check.SET,
-	"signature-mismatch_fail":                                   check.Signature,
-	"trust-root-tlog-missing-validity-start_fail":               check.TrustRoot,
-	"wrong-hashedrekord-artifact_fail":                          check.Entry,
-	"wrong-hashedrekord-cert-and-sig_fail":                      check.Entry,
-	"wrong-hashedrekord-entry_fail":                             check.Entry,
-	"wrong-material_fail":                                       check.Digest,
-}
 
 // A vector is one directory of the conformance suite.
 type vector struct {
@@ -86,9 +33,9 @@ type vector struct {
 // conformance returns all vectors. Without the folder the test is skipped.
 func conformance(tb testing.TB) []vector {
 	tb.Helper()
-	dirs, err := filepath.Glob(filepath.Join(vectors, "sigstore-conformance", "*", "bundle.sigstore.json"))
+	dirs, err := filepath.Glob(filepath.Join(vectorFolder, "sigstore-conformance", "*", "bundle.sigstore.json"))
 	if err != nil || len(dirs) == 0 {
-		tb.Skipf("NOT RUN: no vectors under %s", vectors)
+		tb.Skipf("NOT RUN: no vectors under %s", vectorFolder)
 	}
 	var out []vector
 	for _, d := range dirs {
@@ -112,8 +59,8 @@ func open(dir string) vector {
 		}
 		return strings.TrimSpace(string(data))
 	}
-	v.artifact = or("artifact", filepath.Join(vectors, "sigstore-conformance", "a.txt"))
-	v.root = or("trusted_root.json", filepath.Join(vectors, "public-good", "trusted_root.json"))
+	v.artifact = or("artifact", filepath.Join(vectorFolder, "sigstore-conformance", "a.txt"))
+	v.root = or("trusted_root.json", filepath.Join(vectorFolder, "public-good", "trusted_root.json"))
 	v.policy = func() (verify.Policy, error) {
 		if path := or("key.pub", ""); path != "" {
 			data, err := os.ReadFile(path)
@@ -208,7 +155,7 @@ func TestConformance(t *testing.T) {
 					accepted++
 					return
 				}
-				want, listed := refusals[v.name]
+				want, listed := vectors.Suite[v.name]
 				if !listed {
 					t.Fatalf("no check is named for this vector; err = %v", err)
 				}

@@ -16,7 +16,7 @@ import (
 // FuzzVerify changes good bundles. What is still accepted must be the signature,
 // certificate and log entry of a good one.
 func FuzzVerify(f *testing.F) {
-	data, err := os.ReadFile(filepath.Join(vectors, "public-good", "trusted_root.json"))
+	data, err := os.ReadFile(filepath.Join(vectorFolder, "public-good", "trusted_root.json"))
 	if err != nil {
 		f.Skipf("NOT RUN: %v", err)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -21,16 +22,30 @@ func fileError(path string, err error) error {
 	return &check.Error{Check: check.FS, Field: printable(path, 256), Err: err}
 }
 
-// readAll reads r whole; more than limit bytes are refused, never cut.
-func readAll(r io.Reader, name string, limit int64) ([]byte, error) {
-	data, err := io.ReadAll(io.LimitReader(r, limit+1))
+// readBounded reads a regular file whole; more than limit bytes are refused, never
+// cut.
+func readBounded(path string, limit int64) ([]byte, error) {
+	f, err := os.Open(path)
 	if err != nil {
-		return nil, fileError(name, err)
+		return nil, fileError(path, err)
 	}
-	if int64(len(data)) > limit {
-		return nil, &check.Error{Check: check.Limit, Field: printable(name, 256), Err: fmt.Errorf("is larger than %d bytes", limit)}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fileError(path, err)
 	}
-	return data, nil
+	if !info.Mode().IsRegular() {
+		return nil, fileError(path, errNotRegular)
+	}
+	var data bytes.Buffer // of the right size from the start, which spares copies
+	data.Grow(int(min(info.Size(), limit)) + bytes.MinRead)
+	if _, err := data.ReadFrom(io.LimitReader(f, limit+1)); err != nil {
+		return nil, fileError(path, err)
+	}
+	if int64(data.Len()) > limit {
+		return nil, &check.Error{Check: check.Limit, Field: printable(path, 256), Err: fmt.Errorf("is larger than %d bytes", limit)}
+	}
+	return data.Bytes(), nil
 }
 
 // exists reports whether something is at path; an unreadable folder counts as

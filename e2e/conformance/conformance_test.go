@@ -15,10 +15,12 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/hallmarksign/hallmark/internal/vectors"
 )
 
-// vectors is the folder beside the project that may have the cases.
-const vectors = "../../../shared/vectors"
+// vectorFolder is the folder beside the project that may have the cases.
+const vectorFolder = "../../../shared/vectors"
 
 // What applies to a case that does not say otherwise.
 const (
@@ -61,20 +63,20 @@ func TestConformance(t *testing.T) {
 			accepted++
 		}
 	}
-	if accepted != len(all)-len(refusals) {
-		t.Errorf("%d cases are good and %d have a check in the table, want %d in all", accepted, len(refusals), len(all))
+	if accepted != len(all)-len(vectors.Suite) {
+		t.Errorf("%d cases are good and %d have a check in the table, want %d in all", accepted, len(vectors.Suite), len(all))
 	}
 }
 
 // find returns the cases. Without the folder the test is skipped.
 func find(t *testing.T) []vector {
 	t.Helper()
-	found, err := filepath.Glob(filepath.Join(vectors, "sigstore-conformance", "*", "bundle.sigstore.json"))
+	found, err := filepath.Glob(filepath.Join(vectorFolder, "sigstore-conformance", "*", "bundle.sigstore.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(found) == 0 {
-		t.Skipf("NOT RUN: no vectors under %s, 0/140 verdicts", vectors)
+		t.Skipf("NOT RUN: no vectors under %s, 0/140 verdicts", vectorFolder)
 	}
 	var all []vector
 	for _, f := range found {
@@ -112,7 +114,7 @@ func (v vector) verify(t *testing.T, program string, byDigest bool) {
 		}
 		return
 	}
-	want, listed := refusals[v.name]
+	want, listed := vectors.Suite[v.name]
 	if !listed {
 		t.Errorf("no check is named for this case; it said:\n%s", stderr)
 	}
@@ -134,8 +136,8 @@ func (v vector) run(t *testing.T, program string, byDigest bool) (status int, st
 		args = append(args, "--certificate-identity", v.text(t, "identity", usualIdentity),
 			"--certificate-oidc-issuer", v.text(t, "issuer", usualIssuer))
 	}
-	args = append(args, "--trusted-root", v.file("trusted_root.json", filepath.Join(vectors, "public-good", "trusted_root.json")))
-	artifact := v.file("artifact", filepath.Join(vectors, "sigstore-conformance", "a.txt"))
+	args = append(args, "--trusted-root", v.file("trusted_root.json", filepath.Join(vectorFolder, "public-good", "trusted_root.json")))
+	artifact := v.file("artifact", filepath.Join(vectorFolder, "sigstore-conformance", "a.txt"))
 	if byDigest {
 		data, err := os.ReadFile(artifact)
 		if err != nil {

@@ -11,7 +11,7 @@ import (
 
 // How many mutants a run compares. They are the same in every run.
 const (
-	structural = 17000
+	structural = 20000
 	signedAnew = 4000
 	batch      = 50 // made in one world
 )
@@ -100,7 +100,7 @@ func TestDifferential_SignedMutants(t *testing.T) {
 		}
 	})
 	counts.report()
-	if counts.cases != signedAnew || structural+signedAnew < 20000 {
+	if counts.cases != signedAnew {
 		t.Errorf("compared %d mutants, want %d", counts.cases, signedAnew)
 	}
 	if impossible.Load() > signedAnew {

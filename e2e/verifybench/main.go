@@ -31,6 +31,7 @@ func run(ctx context.Context) error {
 	n := flag.Int("bundles", 256, "how many bundles a corpus has")
 	rounds := flag.Int("rounds", 9, "how often each client goes through a corpus")
 	hallmark := flag.String("hallmark", "", "the hallmark `program`; without it whole processes are not measured")
+	cosign := flag.String("cosign", "", "a cosign `program` to measure beside it")
 	runs := flag.Int("runs", 50, "how often each program runs")
 	flag.Parse()
 	fmt.Printf("%-52s %8s %8s %6s %6s %8s %8s %6s\n", "", "ours", "theirs", "time", "CPU", "ours", "theirs", "bytes")
@@ -48,5 +49,5 @@ func run(ctx context.Context) error {
 		return nil
 	}
 	fmt.Println()
-	return processes(ctx, *hallmark, *runs)
+	return processes(ctx, *hallmark, *cosign, *runs)
 }

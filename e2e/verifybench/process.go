@@ -11,8 +11,9 @@ import (
 )
 
 // processes compares whole processes that verify one small bundle: user and
-// system time from start to end, one program right after the other.
-func processes(ctx context.Context, hallmark string, runs int) error {
+// system time from start to end, one program right after the other. cosign is
+// left out if it is "".
+func processes(ctx context.Context, hallmark, cosign string, runs int) error {
 	dir, err := os.MkdirTemp("", "verifybench-")
 	if err != nil {
 		return err
@@ -29,36 +30,48 @@ func processes(ctx context.Context, hallmark string, runs int) error {
 		return fmt.Errorf("build the minimal program: %w", err)
 	}
 	for _, r := range []recipe{{generation: 1, stamped: true}, {generation: 2}} {
-		if err := process(ctx, dir, hallmark, minimal, r, runs); err != nil {
+		if err := process(ctx, dir, hallmark, minimal, cosign, r, runs); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func process(ctx context.Context, dir, hallmark, minimal string, r recipe, runs int) error {
+func process(ctx context.Context, dir, hallmark, minimal, cosign string, r recipe, runs int) error {
 	c := newCorpus(r, 1)
 	root, bundle, file := filepath.Join(dir, "root.json"), filepath.Join(dir, "bundle.json"), filepath.Join(dir, "file")
 	if err := errors.Join(os.WriteFile(root, c.root, 0o600), os.WriteFile(bundle, c.samples[0].bundle, 0o600),
 		os.WriteFile(file, c.samples[0].artifact, 0o600)); err != nil {
 		return err
 	}
-	var ours, theirs []time.Duration
-	for range runs {
-		took, err := once(ctx, dir, hallmark, "verify", file, "--bundle", bundle, "--trusted-root", root,
-			"--certificate-identity", subject, "--certificate-oidc-issuer", issuer)
-		if err != nil {
-			return err
-		}
-		ours = append(ours, took)
-		if took, err = once(ctx, dir, minimal, root, bundle, issuer, subject, file); err != nil {
-			return err
-		}
-		theirs = append(theirs, took)
+	signer := []string{"--bundle", bundle, "--trusted-root", root, "--certificate-identity", subject, "--certificate-oidc-issuer", issuer}
+	type program struct {
+		name string
+		argv []string
+		took []time.Duration
 	}
-	a, b := median(ours), median(theirs)
-	fmt.Printf("%-52s %8v %8v  CPU %.2f of the minimal program\n", "whole process, "+c.name,
-		a.Round(10*time.Microsecond), b.Round(10*time.Microsecond), float64(a)/float64(b))
+	programs := []*program{
+		{name: "hallmark", argv: append([]string{hallmark, "verify", file}, signer...)},
+		{name: "the minimal program", argv: []string{minimal, root, bundle, issuer, subject, file}},
+	}
+	if cosign != "" {
+		programs = append(programs, &program{name: "cosign", argv: append([]string{cosign, "verify-blob", file, "--use-signed-timestamps"}, signer...)})
+	}
+	for range runs {
+		for _, p := range programs {
+			took, err := once(ctx, dir, p.argv[0], p.argv[1:]...)
+			if err != nil {
+				return err
+			}
+			p.took = append(p.took, took)
+		}
+	}
+	ours := median(programs[0].took)
+	for _, p := range programs[1:] {
+		theirs := median(p.took)
+		fmt.Printf("%-52s %8v %8v  CPU %.2f of %s\n", "whole process, "+c.name,
+			ours.Round(10*time.Microsecond), theirs.Round(10*time.Microsecond), float64(ours)/float64(theirs), p.name)
+	}
 	return nil
 }
 

@@ -1,10 +1,11 @@
-package conformance_test
+package vectors
 
 import "github.com/hallmarksign/hallmark/internal/check"
 
-// refusals names, for each case that must be refused, the check that has to
-// refuse it when the file is at hand, and when only its digest is.
-var refusals = map[string]check.Check{
+// Suite names, for each case of the client conformance suite that must be refused,
+// the check that has to refuse it when the file is at hand, and when only its
+// digest is.
+var Suite = map[string]check.Check{
 	"bundle-empty-certificate-chain_fail":                       check.Content,
 	"bundle-from-wrong-instance_fail":                           check.CertChain,
 	"bundle-invalid-base64-signature_fail":                      check.Parse,
