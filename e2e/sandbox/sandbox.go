@@ -189,13 +189,7 @@ func (s *Sandbox) SigningConfig() string { return s.info.SigningConfig }
 func (s *Sandbox) TUFRoot() string       { return s.info.TUFRoot }
 
 // ActionsEnv is the environment a workflow on GitHub finds.
-func (s *Sandbox) ActionsEnv() []string {
-	return []string{
-		"GITHUB_ACTIONS=true",
-		"ACTIONS_ID_TOKEN_REQUEST_URL=" + s.info.ActionsURL,
-		"ACTIONS_ID_TOKEN_REQUEST_TOKEN=" + s.info.ActionsToken,
-	}
-}
+func (s *Sandbox) ActionsEnv() []string { return s.info.ActionsEnv() }
 
 // Token mints an identity token for an e-mail address, without a login.
 // It lives for one minute.

@@ -29,10 +29,7 @@ func announce(ctx context.Context, w io.Writer, setup *wire.Setup, info *wire.In
 	add := []string{"trust", "add", "sandbox", "--mirror", info.URLs[wire.TUF], "--root", info.TUFRoot}
 
 	fmt.Fprintf(w, "# A whole Sigstore, ready after %d ms. Paste these lines into another shell:\n", info.Millis)
-	for _, e := range env {
-		name, value, _ := strings.Cut(e, "=")
-		fmt.Fprintf(w, "export %s=%s\n", name, quote(value))
-	}
+	printExports(w, "", env)
 	if hallmark := neighbour(); hallmark != "" {
 		cmd := exec.CommandContext(ctx, hallmark, add...)
 		cmd.Env = append(os.Environ(), env...)
@@ -47,8 +44,7 @@ func announce(ctx context.Context, w io.Writer, setup *wire.Setup, info *wire.In
 		fmt.Fprintf(w, "hallmark %s\n", strings.Join(add, " "))
 	}
 	fmt.Fprintln(w, "# Then: hallmark sign FILE, and sign in as anyone. To be a workflow on GitHub instead:")
-	fmt.Fprintf(w, "#   export ACTIONS_ID_TOKEN_REQUEST_URL=%s\n", quote(info.ActionsURL))
-	fmt.Fprintf(w, "#   export ACTIONS_ID_TOKEN_REQUEST_TOKEN=%s\n", info.ActionsToken)
+	printExports(w, "#   ", info.ActionsEnv())
 	fmt.Fprintln(w, "# To sign into Rekor v1 instead of v2, and to verify that (as any other bundle):")
 	fmt.Fprintf(w, "#   hallmark sign FILE --trusted-root %s --signing-config %s\n", quote(info.TrustedRoot), quote(info.Rekor1Config))
 	for _, service := range setup.Services() {
@@ -56,6 +52,13 @@ func announce(ctx context.Context, w io.Writer, setup *wire.Setup, info *wire.In
 	}
 	_, err := fmt.Fprintf(w, "# data in %s; end with Ctrl-C\n", info.Dir)
 	return err
+}
+
+func printExports(w io.Writer, before string, env []string) {
+	for _, e := range env {
+		name, value, _ := strings.Cut(e, "=")
+		fmt.Fprintf(w, "%sexport %s=%s\n", before, name, quote(value))
+	}
 }
 
 // neighbour is the hallmark program in the folder of this one, if there is one.

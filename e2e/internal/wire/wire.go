@@ -63,3 +63,13 @@ type Info struct {
 	ActionsURL    string             `json:"actionsURL"`    // ACTIONS_ID_TOKEN_REQUEST_URL
 	Millis        int64              `json:"millis"`        // from start to ready
 }
+
+// ActionsEnv is the environment a workflow on GitHub finds.
+func (i *Info) ActionsEnv() []string {
+	return []string{
+		"GITHUB_ACTIONS=true",
+		"GITHUB_SERVER_URL=" + i.URLs[Actions], // a server of one's own, which clients may ask
+		"ACTIONS_ID_TOKEN_REQUEST_URL=" + i.ActionsURL,
+		"ACTIONS_ID_TOKEN_REQUEST_TOKEN=" + i.ActionsToken,
+	}
+}
