@@ -157,7 +157,7 @@ func (r *verifyRun) all(ctx context.Context, args []string, one func(context.Con
 	for i := range args {
 		for _, v := range <-verdicts[i] {
 			if v.err != nil {
-				v.err = r.explainInstance(ctx, v)
+				v.err = r.advise(ctx, v)
 				failed = append(failed, v.err)
 			}
 			results = append(results, v.result)
