@@ -3,7 +3,6 @@ package tlog
 import (
 	"bytes"
 	"context"
-	"crypto/x509"
 	"encoding/json"
 
 	"github.com/hallmarksign/hallmark/bundle"
@@ -25,16 +24,12 @@ type v2 struct {
 
 // Append records r as hashedrekord 0.0.2, envelopes too.
 func (l *v2) Append(ctx context.Context, r sign.Record) (bundle.Entry, error) {
-	cert, err := x509.ParseCertificate(r.Certificate)
-	if err != nil {
-		return bundle.Entry{}, check.Refuse("SG-11", check.Internal, "certificate: %v", err)
-	}
-	details, err := entry.KeyDetailsOf(cert.PublicKey, r.Hash)
+	details, err := detailsOf(r)
 	if err != nil {
 		return bundle.Entry{}, err
 	}
 	want, err := entry.HashedRekord2(&entry.Body{
-		Hash: r.Hash, Digest: r.Digest, Signature: r.Signature, Certificate: r.Certificate, KeyDetails: details,
+		Hash: r.Hash, Digest: r.Digest, Signature: r.Signature, Certificate: r.Certificate, PublicKey: r.PublicKey, KeyDetails: details,
 	})
 	if err != nil {
 		return bundle.Entry{}, err
@@ -55,6 +50,13 @@ func (l *v2) Append(ctx context.Context, r sign.Record) (bundle.Entry, error) {
 		return bundle.Entry{}, err
 	}
 	return l.check(res.Body, want)
+}
+
+// Upload implements Writer. That the log had an equal entry before can't be told:
+// it gives the same answer.
+func (l *v2) Upload(ctx context.Context, r sign.Record) (Receipt, error) {
+	e, err := l.Append(ctx, r)
+	return Receipt{Entry: e}, err
 }
 
 // check returns the entry of an answer if it is the wanted one and in the log.
@@ -93,11 +95,14 @@ type createEntry struct {
 type signature2 struct {
 	Content  []byte `json:"content"`
 	Verifier struct {
-		Certificate struct {
-			RawBytes []byte `json:"rawBytes"`
-		} `json:"x509Certificate"`
-		KeyDetails string `json:"keyDetails"`
+		Certificate *raw2  `json:"x509Certificate,omitempty"`
+		PublicKey   *raw2  `json:"publicKey,omitempty"`
+		KeyDetails  string `json:"keyDetails"`
 	} `json:"verifier"`
+}
+
+type raw2 struct {
+	RawBytes []byte `json:"rawBytes"`
 }
 
 // request2 holds the leaf alone, never a chain (SG-10).
@@ -105,7 +110,11 @@ func request2(r sign.Record, keyDetails string) createEntry {
 	var c createEntry
 	c.Request.Digest = r.Digest
 	c.Request.Signature.Content = r.Signature
-	c.Request.Signature.Verifier.Certificate.RawBytes = r.Certificate
+	if r.Certificate != nil {
+		c.Request.Signature.Verifier.Certificate = &raw2{r.Certificate}
+	} else {
+		c.Request.Signature.Verifier.PublicKey = &raw2{r.PublicKey}
+	}
 	c.Request.Signature.Verifier.KeyDetails = keyDetails
 	return c
 }
