@@ -29,7 +29,7 @@ func newLog(e *env, done *outcome) *cobra.Command {
 			return usage("say what to ask the log").WithNext(`run "hallmark log --help" for the list`)
 		},
 	}
-	cmd.AddCommand(newLogGet(e, done), newLogFind(e, done), newLogVerify(e, done), newLogWatch(e, done), newLogInfo(e, done))
+	cmd.AddCommand(newLogGet(e, done), newLogFind(e, done), newLogVerify(e, done), newLogWatch(e, done), newLogInfo(e, done), newLogUpload(e, done))
 	return cmd
 }
 

@@ -25,7 +25,7 @@ type logFlags struct {
 func (l *logFlags) register(f *pflag.FlagSet) {
 	l.trust.register(f)
 	f.StringVar(&l.config, "signing-config", "", "with --trusted-root: find the addresses of logs in this `FILE`")
-	f.StringVar(&l.log, "log", "", "ask only the log of this `NAME`, such as rekor.example.com")
+	f.StringVar(&l.log, "log", "", "ask only the log of this `NAME` or URL, such as rekor.example.com")
 }
 
 // An openLog is a log that can be asked.
@@ -68,7 +68,7 @@ func (l *logFlags) open(ctx context.Context, e *env, out *outputFlags) (*logbook
 		}
 	}
 	for _, k := range read.Logs(root, b.urls) {
-		if l.log == "" || k.Log.Origin == l.log || hostOnly(k.Log.Origin) == l.log {
+		if want := withoutScheme(l.log); want == "" || k.Log.Origin == want || hostOnly(k.Log.Origin) == want {
 			b.known = append(b.known, k)
 		}
 	}
@@ -84,6 +84,14 @@ func (l *logFlags) open(ctx context.Context, e *env, out *outputFlags) (*logbook
 		}
 	}
 	return b, nil
+}
+
+// withoutScheme makes the name of a log of its URL.
+func withoutScheme(name string) string {
+	if _, rest, ok := strings.Cut(name, "://"); ok {
+		name = rest
+	}
+	return strings.TrimRight(name, "/")
 }
 
 func hostOnly(origin string) string {
@@ -147,7 +155,7 @@ func (b *logbook) each(ctx context.Context, do func(openLog) error) error {
 	return nil
 }
 
-// one returns the log that an index without name means: the only one, or the only
+// one returns the log that is meant when none is named: the only one, or the only
 // one that is written to.
 func (b *logbook) one(ctx context.Context) (openLog, error) {
 	var candidates []read.Known
@@ -161,7 +169,7 @@ func (b *logbook) one(ctx context.Context) (openLog, error) {
 		for _, k := range b.known {
 			names = append(names, k.Log.Origin)
 		}
-		return openLog{}, usage("an index is of one log, and several are known: %s", strings.Join(names, ", ")).WithNext("name one with --log")
+		return openLog{}, usage("want one log, and several are known: %s", strings.Join(names, ", ")).WithNext("name one with --log")
 	}
 	return b.reader(ctx, candidates[0])
 }
