@@ -4,6 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"net/http"
+	"regexp"
+	"strconv"
 
 	"github.com/hallmarksign/hallmark/bundle"
 	"github.com/hallmarksign/hallmark/internal/check"
@@ -24,19 +28,30 @@ type v2 struct {
 
 // Append records r as hashedrekord 0.0.2, envelopes too.
 func (l *v2) Append(ctx context.Context, r sign.Record) (bundle.Entry, error) {
+	receipt, err := l.Upload(ctx, r)
+	var exists *ExistsError
+	if errors.As(err, &exists) {
+		return bundle.Entry{}, exists.Err
+	}
+	return receipt.Entry, err
+}
+
+// Upload implements Writer. That the log had an equal entry before is an
+// *ExistsError: its answer does not hold that entry.
+func (l *v2) Upload(ctx context.Context, r sign.Record) (Receipt, error) {
 	details, err := detailsOf(r)
 	if err != nil {
-		return bundle.Entry{}, err
+		return Receipt{}, err
 	}
 	want, err := entry.HashedRekord2(&entry.Body{
 		Hash: r.Hash, Digest: r.Digest, Signature: r.Signature, Certificate: r.Certificate, PublicKey: r.PublicKey, KeyDetails: details,
 	})
 	if err != nil {
-		return bundle.Entry{}, err
+		return Receipt{}, err
 	}
 	body, err := json.Marshal(request2(r, details))
 	if err != nil {
-		return bundle.Entry{}, check.Refuse("SG-11", check.Internal, "%v", err)
+		return Receipt{}, check.Refuse("SG-11", check.Internal, "%v", err)
 	}
 	res, err := service.Ask(ctx, l.doer, fetch.Request{
 		Method:      "POST",
@@ -45,18 +60,42 @@ func (l *v2) Append(ctx context.Context, r sign.Record) (bundle.Entry, error) {
 		ContentType: "application/json",
 		Accept:      "application/json",
 		MaxBody:     maxAnswer,
-	}, 200, 201)
+	}, 200, 201, http.StatusConflict)
 	if err != nil {
-		return bundle.Entry{}, err
+		return Receipt{}, err
 	}
-	return l.check(res.Body, want)
+	if res.Status == http.StatusConflict {
+		return Receipt{}, exists2(res, want)
+	}
+	e, err := l.check(res.Body, want)
+	return Receipt{Entry: e}, err
 }
 
-// Upload implements Writer. That the log had an equal entry before can't be told:
-// it gives the same answer.
-func (l *v2) Upload(ctx context.Context, r sign.Record) (Receipt, error) {
-	e, err := l.Append(ctx, r)
-	return Receipt{Entry: e}, err
+// An ExistsError says that a log of the second generation claims to have an equal
+// entry. Nothing is proved yet.
+type ExistsError struct {
+	Index int64  // where it claims to have it
+	Body  []byte // what that entry must be
+	Err   *check.Error
+}
+
+func (e *ExistsError) Error() string { return e.Err.Error() }
+func (e *ExistsError) Unwrap() error { return e.Err }
+
+var existsAt = regexp.MustCompile(`already exists in the transparency log with index (0|[1-9][0-9]{0,17})\b`)
+
+// exists2 reads the answer to a conflict, which has the index in its text only.
+func exists2(res *fetch.Response, want []byte) error {
+	refused := check.Refuse("SG-11", check.Server, "want status [200 201], got 409: %s", fetch.Excerpt(res.Body))
+	found := existsAt.FindSubmatch(res.Body)
+	if found == nil {
+		return refused
+	}
+	index, err := strconv.ParseInt(string(found[1]), 10, 64)
+	if err != nil {
+		return refused
+	}
+	return &ExistsError{Index: index, Body: want, Err: refused}
 }
 
 // check returns the entry of an answer if it is the wanted one and in the log.

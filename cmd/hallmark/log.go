@@ -48,6 +48,7 @@ func logCommand(e *env, done *outcome, cmd *cobra.Command, do func(ctx context.C
 				return err
 			}
 		}
+		logs.log = withoutScheme(logs.log)
 		b, err := logs.open(cmd.Context(), e, &output)
 		if err != nil {
 			return err
@@ -56,6 +57,14 @@ func logCommand(e *env, done *outcome, cmd *cobra.Command, do func(ctx context.C
 		return err
 	}
 	return cmd
+}
+
+// withoutScheme makes the name of a log of its URL.
+func withoutScheme(name string) string {
+	if _, rest, ok := strings.Cut(name, "://"); ok {
+		name = rest
+	}
+	return strings.TrimRight(name, "/")
 }
 
 // splitLogName reads log:INDEX@LOG.

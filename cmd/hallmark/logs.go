@@ -25,7 +25,7 @@ type logFlags struct {
 func (l *logFlags) register(f *pflag.FlagSet) {
 	l.trust.register(f)
 	f.StringVar(&l.config, "signing-config", "", "with --trusted-root: find the addresses of logs in this `FILE`")
-	f.StringVar(&l.log, "log", "", "ask only the log of this `NAME` or URL, such as rekor.example.com")
+	f.StringVar(&l.log, "log", "", "ask only the log of this `NAME`, such as rekor.example.com")
 }
 
 // An openLog is a log that can be asked.
@@ -68,7 +68,7 @@ func (l *logFlags) open(ctx context.Context, e *env, out *outputFlags) (*logbook
 		}
 	}
 	for _, k := range read.Logs(root, b.urls) {
-		if want := withoutScheme(l.log); want == "" || k.Log.Origin == want || hostOnly(k.Log.Origin) == want {
+		if l.log == "" || k.Log.Origin == l.log || hostOnly(k.Log.Origin) == l.log {
 			b.known = append(b.known, k)
 		}
 	}
@@ -84,14 +84,6 @@ func (l *logFlags) open(ctx context.Context, e *env, out *outputFlags) (*logbook
 		}
 	}
 	return b, nil
-}
-
-// withoutScheme makes the name of a log of its URL.
-func withoutScheme(name string) string {
-	if _, rest, ok := strings.Cut(name, "://"); ok {
-		name = rest
-	}
-	return strings.TrimRight(name, "/")
 }
 
 func hostOnly(origin string) string {

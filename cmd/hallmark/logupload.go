@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -151,12 +153,30 @@ func (r *uploadRun) run(ctx context.Context, args []string) (outcome, error) {
 		return outcome{}, err
 	}
 	_, stop := progress.wait("waiting for the log", 1)
-	receipt, err := u.send(ctx, writer)
+	receipt, err := r.send(ctx, u, writer)
 	stop()
 	if err != nil {
 		return outcome{}, by("log "+r.log.known.Log.Origin, err)
 	}
 	return r.finish(args[0], u, receipt)
+}
+
+// send sends the entry. A log of the second generation that has an equal one says
+// where; that one is read and must be the same.
+func (r *uploadRun) send(ctx context.Context, u *upload, w tlog.Writer) (tlog.Receipt, error) {
+	receipt, err := u.send(ctx, w)
+	var exists *tlog.ExistsError
+	if !errors.As(err, &exists) {
+		return receipt, err
+	}
+	e, err := r.log.Entry(ctx, exists.Index)
+	if err != nil {
+		return tlog.Receipt{}, err
+	}
+	if !bytes.Equal(e.Raw.Body, exists.Body) {
+		return tlog.Receipt{}, check.Refuse("R2-3", check.Server, "entry %d is not the one that was sent, which the log says it has there", exists.Index)
+	}
+	return tlog.Receipt{Entry: e.Raw, ID: e.ID, Existing: true}, nil
 }
 
 // consent shows what becomes public and asks. Unlike a name, a signature that was

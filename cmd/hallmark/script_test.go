@@ -163,7 +163,8 @@ func service(ts *testscript.TestScript, w *sigtest.World, name string) *sigtest.
 }
 
 // fault SERVICE KIND makes a service fail: a status, "html", "empty", "cut",
-// "reflect" (sends the request back), "slow N" or "none".
+// "reflect" (sends the request back), "conflict" (what is posted is there already, at
+// index 0), "slow N" or "none".
 func fault(ts *testscript.TestScript, w *sigtest.World, args []string) {
 	s, kind := service(ts, w, args[0]), args[1]
 	code, err := strconv.Atoi(kind)
@@ -183,6 +184,14 @@ func fault(ts *testscript.TestScript, w *sigtest.World, args []string) {
 		s.SetFault(func(rw http.ResponseWriter, r *http.Request, _ http.Handler) {
 			rw.WriteHeader(http.StatusBadRequest)
 			_ = r.Write(rw)
+		})
+	case kind == "conflict":
+		s.SetFault(func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
+			if r.Method == http.MethodPost {
+				sigtest.Answer(409, "an equivalent entry already exists in the transparency log with index 0")(rw, r, next)
+				return
+			}
+			next.ServeHTTP(rw, r)
 		})
 	case kind == "none":
 		s.SetFault(nil)

@@ -79,7 +79,7 @@ func (l *Log) propose(w http.ResponseWriter, r *http.Request) {
 }
 
 // proposal reads a proposed entry, verifies its signature, as the log does, and
-// returns the body to write. Signatures in the many other kinds of entries are not
+// returns the body to write. The signature in a rekord, of PGP and others, is not
 // verified here; such an entry is written as it is proposed.
 func proposal(r *http.Request) (kind, version string, body []byte, err error) {
 	raw, err := io.ReadAll(r.Body)
@@ -93,7 +93,7 @@ func proposal(r *http.Request) (kind, version string, body []byte, err error) {
 	if err := json.Unmarshal(raw, &head); err != nil {
 		return "", "", nil, err
 	}
-	if head.Kind != "hashedrekord" && head.Kind != "dsse" {
+	if head.Kind == "rekord" {
 		body, err = strictjson.Canonical(raw)
 		return head.Kind, head.Version, body, err
 	}
