@@ -23,7 +23,7 @@ type Proposal struct {
 // that is not made here. It is a *check.Error of check usage.
 func Takes(version int, kind string) error {
 	if version != 1 {
-		return check.Refuse("R2-1", check.Usage, "logs of the second generation take only signatures by X.509 certificates and public keys, not %s", kind).
+		return check.Refuse("SG-11", check.Usage, "logs of the second generation take only signatures by X.509 certificates and public keys, not %s", kind).
 			WithNext("name a log of the first generation, one of your own, with --log")
 	}
 	return nil

@@ -137,7 +137,7 @@ func TestSG12_ProposeExisting(t *testing.T) {
 	}
 }
 
-func TestR2_1_ProposeToTheSecondGeneration(t *testing.T) {
+func TestSG11_ProposeToTheSecondGeneration(t *testing.T) {
 	f := newFake(t, 2)
 	p, _ := proposed(t)
 	_, err := f.upload(2).Propose(t.Context(), p)

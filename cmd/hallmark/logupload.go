@@ -38,8 +38,8 @@ SHA-384, P-521 with SHA-512, Ed25519ph, or RSA (PKCS #1 v1.5) with SHA-256. Logs
 both generations take it, and never see the file.
 
 With --type it is another kind of entry, which only logs of the first generation
-take; the public one takes few of them. The whole file is sent to the log. The
-program hallmark-log-upload makes these entries; it is installed apart.
+take, if their operators let them. The whole file is sent to the log. The program
+hallmark-log-upload makes these entries; it is installed apart.
 
   pgp, minisign, ssh   a detached signature: --signature and --key
   rekord               the same by a key in PEM; also of pure Ed25519
@@ -174,7 +174,7 @@ func (r *uploadRun) send(ctx context.Context, u *upload, w tlog.Writer) (tlog.Re
 		return tlog.Receipt{}, err
 	}
 	if !bytes.Equal(e.Raw.Body, exists.Body) {
-		return tlog.Receipt{}, check.Refuse("R2-3", check.Server, "entry %d is not the one that was sent, which the log says it has there", exists.Index)
+		return tlog.Receipt{}, check.Refuse("SG-11", check.Server, "entry %d is not the one that was sent, which the log says it has there", exists.Index)
 	}
 	return tlog.Receipt{Entry: e.Raw, ID: e.ID, Existing: true}, nil
 }

@@ -16,13 +16,57 @@ import (
 	"fmt"
 	"math/big"
 	"os"
+	"path/filepath"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/hallmarksign/hallmark/internal/check"
+	"github.com/hallmarksign/hallmark/internal/sigtest"
 	"github.com/hallmarksign/hallmark/internal/strictjson"
 )
+
+// A person is asked each time, for a signature that was made elsewhere is no name.
+func TestLogUpload_Asks(t *testing.T) {
+	w := sigtest.New(t)
+	w.Clock.Set(time.Now().Truncate(time.Second))
+	dir := t.TempDir()
+	path := func(name string) string { return filepath.Join(dir, name) }
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spki, err := x509.MarshalPKIXPublicKey(key.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256([]byte("an application"))
+	signature, err := key.Sign(rand.Reader, sum[:], crypto.SHA256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, path("root.json"), w.TUF().Root())
+	write(t, path("app"), []byte("an application"))
+	write(t, path("sig"), signature)
+	write(t, path("key"), pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: spki}))
+	if status, _, stderr := interactive(t, w, dir, "", "trust", "add", "test", "--mirror", w.TUF().URL, "--root", path("root.json")); status != 0 {
+		t.Fatal(stderr)
+	}
+	for _, test := range []struct {
+		answer      string
+		want, posts int
+	}{{"n\n", check.ExitUsage, 0}, {"", check.ExitUsage, 0}, {"y\n", check.ExitOK, 1}, {"no\n", check.ExitUsage, 1}} {
+		status, _, stderr := interactive(t, w, dir, test.answer, "log", "upload", path("app"), "--signature", path("sig"), "--key", path("key"), "--log", "127.0.0.1/log2")
+		if status != test.want || !strings.Contains(stderr, "Publish this? [y/N]") {
+			t.Errorf("answer %q: exit status %d, want %d: %s", test.answer, status, test.want, stderr)
+		}
+		if got := len(w.Rekor(2).Requests()); got != test.posts {
+			t.Errorf("answer %q: %d requests to the log, want %d", test.answer, got, test.posts)
+		}
+	}
+}
 
 // signedWith KIND FILE signs a file with a new key, as another tool would: FILE.sig,
 // key.pem and cert.pem.

@@ -77,7 +77,7 @@ func (o *uploadOptions) readSignature() ([]byte, error) {
 		return nil, named(o.signature, err)
 	}
 	if claim.Envelope != nil {
-		return nil, named(o.signature, check.Refuse("BP-4", check.Content, "is an envelope, want a signature over the file"))
+		return nil, named(o.signature, check.Refuse("", check.Content, "is an envelope, want a signature over the file"))
 	}
 	return claim.Message.Signature, nil
 }
@@ -106,7 +106,7 @@ func (o *uploadOptions) signer(r *sign.Record) (key crypto.PublicKey, line strin
 	}
 	cert, err := x509.ParseCertificate(claim.Certificate)
 	if err != nil {
-		return nil, "", named(o.certificate, check.Refuse("BP-7", check.Parse, "is no X.509 certificate: %v", err))
+		return nil, "", named(o.certificate, check.Refuse("", check.Parse, "is no X.509 certificate: %v", err))
 	}
 	r.Certificate = claim.Certificate
 	return cert.PublicKey, "identity  " + certificateText(cert), nil

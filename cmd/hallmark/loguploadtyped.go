@@ -134,18 +134,18 @@ func readMade(out []byte, kind, digest string) (*madeEntry, *tlog.Proposal, erro
 		return nil, nil, err
 	}
 	if m.Kind != kind || head.Kind != kind || head.Version != m.Version {
-		return nil, nil, check.Refuse("EB-1", check.Entry, "entry is %q %q with a proposal of %q %q, want %q", m.Kind, m.Version, head.Kind, head.Version, kind)
+		return nil, nil, check.Refuse("", check.Entry, "entry is %q %q with a proposal of %q %q, want %q", m.Kind, m.Version, head.Kind, head.Version, kind)
 	}
 	p := &tlog.Proposal{Kind: m.Kind, Version: m.Version, Request: m.Proposed}
 	for _, text := range m.Bodies {
 		sum, err := hex.DecodeString(text)
 		if err != nil || len(sum) != sha256.Size {
-			return nil, nil, check.Refuse("LM-6", check.Digest, "body is %q, want 64 hexadecimal digits", text)
+			return nil, nil, check.Refuse("", check.Digest, "body is %q, want 64 hexadecimal digits", text)
 		}
 		p.Bodies = append(p.Bodies, [sha256.Size]byte(sum))
 	}
 	if len(p.Bodies) == 0 {
-		return nil, nil, check.Refuse("EB-1", check.Entry, "no body of the entry is given")
+		return nil, nil, check.Refuse("", check.Entry, "no body of the entry is given")
 	}
 	return &m, p, nil
 }

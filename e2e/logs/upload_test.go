@@ -147,10 +147,15 @@ func (u *uploader) signature(t *testing.T, file string, content []byte) {
 	u.put(t, "cert.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}))
 }
 
-// A signature by a key or a certificate of one's own goes into both generations.
-func TestLogUpload_Plain(t *testing.T) {
+func TestLogUpload(t *testing.T) {
 	t.Parallel()
 	u := newUploader(t)
+	t.Run("plain", u.uploadsPlain)
+	t.Run("typed", u.uploadsTyped)
+}
+
+// A signature by a key or a certificate of one's own goes into both generations.
+func (u *uploader) uploadsPlain(t *testing.T) {
 	for i, service := range []sandbox.Service{sandbox.Rekor1, sandbox.Rekor} {
 		generation := i + 1
 		kind := fmt.Sprintf("hashedrekord 0.0.%d", generation)
@@ -185,9 +190,7 @@ func TestLogUpload_Plain(t *testing.T) {
 
 // Every other kind of entry goes into a Rekor v1 of one's own, and is logged in the
 // form that the program foretold. Rekor v2 is not even asked.
-func TestLogUpload_Typed(t *testing.T) {
-	t.Parallel()
-	u := newUploader(t)
+func (u *uploader) uploadsTyped(t *testing.T) {
 	all, err := samples.All()
 	if err != nil {
 		t.Fatal(err)
