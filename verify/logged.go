@@ -23,8 +23,10 @@ func LoggedHash(key crypto.PublicKey) (crypto.Hash, error) {
 	if a.scheme == ed25519Pure {
 		a.hash = crypto.SHA512
 	}
-	_, err = entry.KeyDetailsOf(key, a.hash)
-	return a.hash, err
+	if _, err := entry.KeyDetailsOf(key, a.hash); err != nil {
+		return 0, check.Refuse("SG-3", check.Alg, "%s is no algorithm that logs take", a.name)
+	}
+	return a.hash, nil
 }
 
 // CheckLoggable checks that sig is a signature by a key over the artifact, by the

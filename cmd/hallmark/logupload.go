@@ -226,7 +226,9 @@ func (r *uploadRun) finish(arg string, u *upload, receipt tlog.Receipt) (outcome
 		}
 	}
 	entry := entryOf(read.Decoded(receipt.Entry, receipt.ID, r.log.known.Log, r.b.root))
-	entry.Digest = u.digest
+	if entry.Digest = u.digest; u.bundle == nil {
+		entry.NotReadable = "" // the program that made it knows what it says
+	}
 	return done, r.print(arg, entry, receipt.Existing)
 }
 

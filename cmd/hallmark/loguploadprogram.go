@@ -1,14 +1,13 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"io"
 	"os/exec"
 	"strings"
 	"time"
 
+	"github.com/hallmarksign/hallmark/internal/bounded"
 	"github.com/hallmarksign/hallmark/internal/check"
 )
 
@@ -35,7 +34,7 @@ func runUploadProgram(ctx context.Context, args []string) ([]byte, error) {
 	cmd := exec.CommandContext(limited, path, args...)
 	cmd.Env = []string{}
 	cmd.WaitDelay = time.Second
-	out, reason := &bounded{most: maxProposed}, &bounded{most: uploadReason, cut: true}
+	out, reason := &bounded.Buffer{Most: maxProposed}, &bounded.Buffer{Most: uploadReason, Cut: true}
 	cmd.Stdout, cmd.Stderr = out, reason
 	err = cmd.Run()
 	var exit *exec.ExitError
@@ -44,14 +43,14 @@ func runUploadProgram(ctx context.Context, args []string) ([]byte, error) {
 		return nil, context.Cause(ctx)
 	case limited.Err() != nil:
 		return nil, check.Refuse("", check.FS, "%s gives no answer within %s", uploadProgram, uploadTime)
-	case out.over:
-		return nil, check.Refuse("", check.Limit, "%s says more than %d bytes", uploadProgram, out.most)
+	case out.Over:
+		return nil, check.Refuse("", check.Limit, "%s says more than %d bytes", uploadProgram, out.Most)
 	case errors.As(err, &exit):
-		return nil, check.Refuse("", check.Entry, "%s makes no entry: %s", uploadProgram, programReason(reason.buffer.String()))
+		return nil, check.Refuse("", check.Entry, "%s makes no entry: %s", uploadProgram, programReason(string(reason.Bytes())))
 	case err != nil:
 		return nil, check.Refuse("", check.FS, "%s: %w", uploadProgram, err)
 	}
-	return out.buffer.Bytes(), nil
+	return out.Bytes(), nil
 }
 
 func programReason(text string) string {
@@ -59,25 +58,4 @@ func programReason(text string) string {
 		return "it gives no reason"
 	}
 	return printable(text, 768)
-}
-
-// bounded is a buffer that stops at its bound: with an error, or silently. It has no
-// ReadFrom, which would go around it.
-type bounded struct {
-	buffer bytes.Buffer
-	most   int
-	cut    bool
-	over   bool
-}
-
-func (b *bounded) Write(p []byte) (int, error) {
-	if left := b.most - b.buffer.Len(); len(p) > left {
-		b.over = true
-		if !b.cut {
-			return 0, io.ErrShortWrite
-		}
-		b.buffer.Write(p[:left])
-		return len(p), nil
-	}
-	return b.buffer.Write(p)
 }
