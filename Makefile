@@ -52,6 +52,7 @@ vet:
 
 lint:
 	$(TOOL) staticcheck ./...
+	cd logupload && $(GO) tool -modfile=../tools/go.mod staticcheck ./...
 
 vuln: ## known vulnerabilities; says so loudly when the database is out of reach
 	@mkdir -p bin; $(TOOL) govulncheck ./... > bin/.vuln 2>&1; status=$$?; \

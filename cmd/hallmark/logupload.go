@@ -52,6 +52,7 @@ hallmark-log-upload makes these entries; it is installed apart.
 		Example: `  hallmark log upload app.tar.gz --signature app.tar.gz.sig --key key.pub
   hallmark log upload sha256:3b5d... --signature app.sig --certificate signer.pem --yes
   hallmark log upload app.tar.gz --type pgp --signature app.tar.gz.asc --key signer.asc --log rekor.example.com`,
+		Args: func(_ *cobra.Command, args []string) error { return o.check(args) },
 	}, func(ctx context.Context, b *logbook, out *outputFlags, args []string) (outcome, error) {
 		r := &uploadRun{e: e, o: &o, b: b, out: out}
 		return r.run(ctx, args)
@@ -116,33 +117,16 @@ type uploadRun struct {
 }
 
 func (r *uploadRun) run(ctx context.Context, args []string) (outcome, error) {
-	if err := r.o.check(args); err != nil {
-		return outcome{}, err
-	}
 	var err error
 	if r.log, err = r.b.one(ctx); err != nil {
 		return outcome{}, err
 	}
 	progress := newProgress(r.e, r.out.quiet || r.out.json)
-	var u *upload
-	if r.o.form == "" {
-		u, err = r.o.plain(ctx, args[0], progress)
-	} else {
-		if err := tlog.Takes(r.log.Version(), forms()[r.o.form].what); err != nil {
-			return outcome{}, named(r.log.known.Log.Origin, err)
-		}
-		u, err = r.o.typed(ctx, args[0], progress)
-	}
+	u, err := r.make(ctx, args[0], progress)
 	if err != nil {
 		return outcome{}, err
 	}
-	// A log that the trusted root does not know is refused before anything is sent (K12).
-	address := r.b.address(r.log.known)
-	doer, err := connect(address, tlog.Timeout)
-	if err != nil {
-		return outcome{}, err
-	}
-	writer, err := tlog.New(r.log.Version(), address, r.b.root, r.e.now(), doer)
+	writer, err := r.writer()
 	if err != nil {
 		return outcome{}, err
 	}
@@ -159,6 +143,28 @@ func (r *uploadRun) run(ctx context.Context, args []string) (outcome, error) {
 		return outcome{}, by("log "+r.log.known.Log.Origin, err)
 	}
 	return r.finish(args[0], u, receipt)
+}
+
+// make makes the entry and verifies it. What the log does not take is said first.
+func (r *uploadRun) make(ctx context.Context, arg string, p *progress) (*upload, error) {
+	if r.o.form == "" {
+		return r.o.plain(ctx, arg, p)
+	}
+	if err := tlog.Takes(r.log.Version(), forms()[r.o.form].what); err != nil {
+		return nil, named(r.log.known.Log.Origin, err)
+	}
+	return r.o.typed(ctx, arg, p)
+}
+
+// writer refuses a log that the trusted root does not know, before anything is sent
+// (K12).
+func (r *uploadRun) writer() (tlog.Writer, error) {
+	address := r.b.address(r.log.known)
+	doer, err := connect(address, tlog.Timeout)
+	if err != nil {
+		return nil, err
+	}
+	return tlog.New(r.log.Version(), address, r.b.root, r.e.now(), doer)
 }
 
 // send sends the entry. A log of the second generation that has an equal one says
@@ -219,6 +225,7 @@ func (r *uploadRun) finish(arg string, u *upload, receipt tlog.Receipt) (outcome
 	if r.o.bundle != "" {
 		result, err := r.write(u, receipt.Entry)
 		if err != nil {
+			r.out.say(r.e, "hallmark: warning: the signature is logged as entry %d; run again for the bundle", receipt.Entry.LogIndex)
 			return outcome{}, err
 		}
 		if done = proved([]*verify.Result{result}); len(result.Times) == 0 {
