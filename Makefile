@@ -8,7 +8,7 @@ BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags="$(LDFL
 TOOL     := $(GO) tool -modfile=tools/go.mod
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-.PHONY: all help build demo sandbox test check fmt vet lint vuln unit e2e fuzz removal bench conformance cross reproducible size docs clean
+.PHONY: all help build logupload demo sandbox test check fmt vet lint vuln unit e2e fuzz removal bench conformance cross reproducible size docs clean
 
 all: test
 
@@ -17,6 +17,9 @@ help: ## list the targets
 
 build: ## bin/hallmark, a static binary
 	$(BUILD) -o bin/hallmark ./cmd/hallmark
+
+logupload: ## bin/hallmark-log-upload, for entries of other kinds in a log of one's own
+	cd logupload && $(BUILD) -o ../bin/hallmark-log-upload ./cmd/hallmark-log-upload
 
 bin/sandbox: FORCE
 	cd e2e && $(BUILD) -o ../bin/sandbox ./cmd/sandbox
@@ -45,9 +48,11 @@ fmt:
 vet:
 	$(GO) vet ./...
 	cd e2e && $(GO) vet ./...
+	cd logupload && $(GO) vet ./...
 
 lint:
 	$(TOOL) staticcheck ./...
+	cd logupload && $(GO) tool -modfile=../tools/go.mod staticcheck ./...
 
 vuln: ## known vulnerabilities; says so loudly when the database is out of reach
 	@mkdir -p bin; $(TOOL) govulncheck ./... > bin/.vuln 2>&1; status=$$?; \
@@ -56,6 +61,7 @@ vuln: ## known vulnerabilities; says so loudly when the database is out of reach
 
 unit:
 	$(GO) test -race -count=1 ./...
+	cd logupload && $(GO) test -count=1 ./...
 
 e2e: build bin/sandbox ## real servers, real browser, other clients
 	cd e2e && HALLMARK_SANDBOX=$(CURDIR)/bin/sandbox $(GO) test -count=1 -timeout 15m ./...
@@ -73,6 +79,7 @@ cross: ## every platform
 	@set -e; for p in $(PLATFORMS); do \
 	  ext=; [ $${p%/*} = windows ] && ext=.exe; \
 	  echo $$p; GOOS=$${p%/*} GOARCH=$${p#*/} $(BUILD) -o dist/hallmark-$${p%/*}-$${p#*/}$$ext ./cmd/hallmark; \
+	  (cd logupload && GOOS=$${p%/*} GOARCH=$${p#*/} $(BUILD) -o ../dist/hallmark-log-upload-$${p%/*}-$${p#*/}$$ext ./cmd/hallmark-log-upload); \
 	done
 
 reproducible: ## the same bytes twice, from two folders

@@ -1,15 +1,14 @@
 package oci
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"io"
 	"os/exec"
 	"regexp"
 	"strings"
 	"time"
 
+	"github.com/hallmarksign/hallmark/internal/bounded"
 	"github.com/hallmarksign/hallmark/internal/check"
 	"github.com/hallmarksign/hallmark/internal/strictjson"
 )
@@ -80,26 +79,11 @@ func runHelper(ctx context.Context, program, input string, environ []string) ([]
 	cmd.Env = environ
 	cmd.Stdin = strings.NewReader(input)
 	cmd.WaitDelay = time.Second
-	var out bounded
+	out := bounded.Buffer{Most: helperOutput}
 	cmd.Stdout = &out
 	err := cmd.Run()
-	if out.over {
+	if out.Over {
 		return nil, check.Refuse("M9", check.Limit, "credential helper %q says more than %d bytes", program, helperOutput)
 	}
-	return out.buffer.Bytes(), err
-}
-
-// bounded is a buffer that stops at its bound. It has no ReadFrom, which would
-// go around it.
-type bounded struct {
-	buffer bytes.Buffer
-	over   bool
-}
-
-func (b *bounded) Write(p []byte) (int, error) {
-	if b.buffer.Len()+len(p) > helperOutput {
-		b.over = true
-		return 0, io.ErrShortWrite
-	}
-	return b.buffer.Write(p)
+	return out.Bytes(), err
 }

@@ -61,7 +61,7 @@ func signer(t *testing.T, w *sigtest.World, generation int) *sign.Signer {
 	}
 	return &sign.Signer{
 		Tokens: tokens{w}, Audience: "sigstore", CA: ca,
-		Logs: sign.All(log), Times: sign.All[sign.TimestampAuthority](stamper), Now: w.Clock.Now,
+		Logs: sign.All[sign.Log](log), Times: sign.All[sign.TimestampAuthority](stamper), Now: w.Clock.Now,
 		Check: func(_ context.Context, serialised []byte, job sign.Job, who oidc.Token) error {
 			b, err := bundle.Parse(serialised)
 			if err != nil {

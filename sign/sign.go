@@ -37,12 +37,13 @@ type TimestampAuthority interface {
 }
 
 // A Record is what is put in a log: a signature over a digest by the key of a
-// certificate.
+// certificate, or by a key alone. Exactly one of Certificate and PublicKey is set.
 type Record struct {
 	Hash        crypto.Hash
 	Digest      []byte // of the artifact, or of the PAE of an envelope
 	Signature   []byte
 	Certificate []byte // leaf, DER
+	PublicKey   []byte // SubjectPublicKeyInfo, DER
 
 	// Envelope is what was signed when it is an envelope, else nil. Logs of the
 	// first generation record envelopes as such.

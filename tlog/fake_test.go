@@ -188,8 +188,8 @@ func canonical2(request []byte) []byte {
 			Signature struct {
 				Content  string
 				Verifier struct {
-					KeyDetails      string
-					X509Certificate struct{ RawBytes string }
+					KeyDetails                 string
+					X509Certificate, PublicKey *struct{ RawBytes string }
 				}
 			}
 		} `json:"hashedRekordRequestV002"`
@@ -197,9 +197,14 @@ func canonical2(request []byte) []byte {
 	if err := json.Unmarshal(request, &r); err != nil {
 		panic(err)
 	}
+	v := r.V2.Signature.Verifier
+	name, signer := "x509Certificate", v.X509Certificate
+	if signer == nil {
+		name, signer = "publicKey", v.PublicKey
+	}
 	return fmt.Appendf(nil, `{"apiVersion":"0.0.2","kind":"hashedrekord","spec":{"hashedRekordV002":{`+
-		`"data":{"algorithm":"SHA2_256","digest":"%s"},"signature":{"content":"%s","verifier":{"keyDetails":"%s","x509Certificate":{"rawBytes":"%s"}}}}}}`,
-		r.V2.Digest, r.V2.Signature.Content, r.V2.Signature.Verifier.KeyDetails, r.V2.Signature.Verifier.X509Certificate.RawBytes)
+		`"data":{"algorithm":"SHA2_256","digest":"%s"},"signature":{"content":"%s","verifier":{"keyDetails":"%s","%s":{"rawBytes":"%s"}}}}}}`,
+		r.V2.Digest, r.V2.Signature.Content, v.KeyDetails, name, signer.RawBytes)
 }
 
 // entry1 is a LogEntry of Rekor v1. The global index is 100 more than in the

@@ -4,6 +4,7 @@
 package tlog
 
 import (
+	"context"
 	"net/url"
 	"strings"
 	"time"
@@ -23,10 +24,26 @@ const Timeout = 30 * time.Second
 // maxAnswer bounds an answer: an entry with its proof, in base64 inside JSON.
 const maxAnswer = 4 << 20
 
+// A Writer writes to one log. It is a [sign.Log].
+type Writer interface {
+	sign.Log
+	// Upload records r as Append does, and says more about the entry.
+	Upload(ctx context.Context, r sign.Record) (Receipt, error)
+	// Propose records an entry that another program made.
+	Propose(ctx context.Context, p Proposal) (Receipt, error)
+}
+
+// A Receipt is an entry that the log proved to hold.
+type Receipt struct {
+	Entry    bundle.Entry
+	ID       string // tree id and leaf hash, of the first generation; "" of the second
+	Existing bool   // the log said that it had an equal entry before
+}
+
 // New returns the writer for the log at a URL that speaks the API of a major
 // version: 1 or 2. A log that the trusted root does not know at this moment is
 // refused before anything can be uploaded (K12).
-func New(version int, base string, root *trustroot.Root, now time.Time, doer fetch.Doer) (sign.Log, error) {
+func New(version int, base string, root *trustroot.Root, now time.Time, doer fetch.Doer) (Writer, error) {
 	if version != 1 && version != 2 {
 		return nil, check.Refuse("SC-2", check.SignCfg, "log %q speaks API version %d, want 1 or 2", base, version)
 	}

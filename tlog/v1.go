@@ -9,8 +9,10 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/hallmarksign/hallmark/bundle"
@@ -37,10 +39,28 @@ type v1 struct {
 // envelope. When the log has an equal entry already, that one is fetched and
 // verified just the same.
 func (l *v1) Append(ctx context.Context, r sign.Record) (bundle.Entry, error) {
+	receipt, err := l.Upload(ctx, r)
+	return receipt.Entry, err
+}
+
+// Upload implements Writer.
+func (l *v1) Upload(ctx context.Context, r sign.Record) (Receipt, error) {
 	proposed, err := propose(r)
 	if err != nil {
-		return bundle.Entry{}, err
+		return Receipt{}, err
 	}
+	answer, existing, err := l.post(ctx, proposed)
+	if err != nil {
+		return Receipt{}, err
+	}
+	receipt, err := l.check(answer, func(e *bundle.Entry) error { return same(e, r) })
+	receipt.Existing = existing
+	return receipt, err
+}
+
+// post proposes an entry and returns the answer; existing is true if the log had
+// an equal one, which then is the answer.
+func (l *v1) post(ctx context.Context, proposed []byte) (answer []byte, existing bool, err error) {
 	res, err := service.Ask(ctx, l.doer, fetch.Request{
 		Method:      "POST",
 		Path:        path1,
@@ -50,23 +70,24 @@ func (l *v1) Append(ctx context.Context, r sign.Record) (bundle.Entry, error) {
 		MaxBody:     maxAnswer,
 	}, 200, 201, http.StatusConflict)
 	if err != nil {
-		return bundle.Entry{}, err
+		return nil, false, err
 	}
-	if res.Status == http.StatusConflict {
-		id, err := l.location(res.Header.Get("Location"))
-		if err != nil {
-			return bundle.Entry{}, err
-		}
-		res, err = service.Ask(ctx, l.doer, fetch.Request{
-			Path:    path1 + "/" + id,
-			Accept:  "application/json",
-			MaxBody: maxAnswer,
-		}, 200)
-		if err != nil {
-			return bundle.Entry{}, err
-		}
+	if res.Status != http.StatusConflict {
+		return res.Body, false, nil
 	}
-	return l.check(res.Body, r)
+	id, err := l.location(res.Header.Get("Location"))
+	if err != nil {
+		return nil, true, err
+	}
+	res, err = service.Ask(ctx, l.doer, fetch.Request{
+		Path:    path1 + "/" + id,
+		Accept:  "application/json",
+		MaxBody: maxAnswer,
+	}, 200)
+	if err != nil {
+		return nil, true, err
+	}
+	return res.Body, true, nil
 }
 
 // location returns the id of the equal entry that the answer to a conflict
@@ -93,18 +114,53 @@ func isID(s string) bool {
 	return err == nil && s == strings.ToLower(s) && (len(s) == 64 || len(s) == 80)
 }
 
-// check returns the entry of an answer if it is about r, and promised and
-// proved by the log.
-func (l *v1) check(answer []byte, r sign.Record) (bundle.Entry, error) {
+// check returns the entry of an answer if it is the wanted one, and promised and
+// proved by the log. wanted fills in kind and version.
+func (l *v1) check(answer []byte, wanted func(*bundle.Entry) error) (Receipt, error) {
 	id, e, err := parse1(answer)
 	if err != nil {
-		return bundle.Entry{}, err
+		return Receipt{}, err
 	}
-	if !isID(id) || !strings.HasSuffix(id, hex.EncodeToString(inclusion.Leaf(e.Body))) {
-		return bundle.Entry{}, check.Refuse("SG-12", check.Server, "entry id %q is not the hash of the entry", id)
+	leaf := hex.EncodeToString(inclusion.Leaf(e.Body))
+	if !isID(id) || !strings.HasSuffix(id, leaf) {
+		return Receipt{}, check.Refuse("SG-12", check.Server, "entry id %q is not the hash of the entry", id)
 	}
+	if err := wanted(&e); err != nil {
+		return Receipt{}, err
+	}
+	log, err := byID(l.logs, &e)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if err := logproof.Promised(&e, log); err != nil {
+		return Receipt{}, lied(err)
+	}
+	c, err := logproof.Included(&e, log)
+	if err != nil {
+		return Receipt{}, lied(err)
+	}
+	tree, err := TreeID(c.Origin)
+	if err != nil {
+		return Receipt{}, err
+	}
+	return Receipt{Entry: e, ID: tree + leaf}, nil
+}
+
+// TreeID returns the tree of a checkpoint, "name - tree id", as it begins the id of
+// an entry.
+func TreeID(origin string) (string, error) {
+	_, tree, _ := strings.Cut(origin, " - ")
+	n, err := strconv.ParseUint(tree, 10, 64)
+	if err != nil {
+		return "", check.Refuse("R1-5", check.Checkpoint, "tree id is %q, want a decimal number", tree)
+	}
+	return fmt.Sprintf("%016x", n), nil
+}
+
+// same refuses an entry that is not about r.
+func same(e *bundle.Entry, r sign.Record) error {
 	e.Kind, e.Version = "hashedrekord", "0.0.1"
-	want := entry.Body{Hash: r.Hash, Digest: r.Digest, Signature: r.Signature, Certificate: r.Certificate}
+	want := entry.Body{Hash: r.Hash, Digest: r.Digest, Signature: r.Signature, Certificate: r.Certificate, PublicKey: r.PublicKey}
 	if r.Envelope != nil {
 		e.Kind = "dsse"
 		sum := sha256.Sum256(r.Envelope.Payload)
@@ -112,23 +168,13 @@ func (l *v1) check(answer []byte, r sign.Record) (bundle.Entry, error) {
 	}
 	got, err := entry.Parse(e.Kind, e.Version, e.Body)
 	if err != nil {
-		return bundle.Entry{}, lied(err)
+		return lied(err)
 	}
-	if got.Hash != want.Hash || !bytes.Equal(got.Digest, want.Digest) ||
-		!bytes.Equal(got.Signature, want.Signature) || !bytes.Equal(got.Certificate, want.Certificate) {
-		return bundle.Entry{}, check.Refuse("SG-12", check.Server, "entry is not the one that was sent")
+	if got.Hash != want.Hash || !bytes.Equal(got.Digest, want.Digest) || !bytes.Equal(got.Signature, want.Signature) ||
+		!bytes.Equal(got.Certificate, want.Certificate) || !bytes.Equal(got.PublicKey, want.PublicKey) {
+		return check.Refuse("SG-12", check.Server, "entry is not the one that was sent")
 	}
-	log, err := byID(l.logs, &e)
-	if err != nil {
-		return bundle.Entry{}, err
-	}
-	if err := logproof.Promised(&e, log); err != nil {
-		return bundle.Entry{}, lied(err)
-	}
-	if _, err := logproof.Included(&e, log); err != nil {
-		return bundle.Entry{}, lied(err)
-	}
-	return e, nil
+	return nil
 }
 
 // A proposal is an entry as Rekor v1 takes it.
@@ -140,10 +186,13 @@ type proposal struct {
 
 // propose makes the request for r.
 func propose(r sign.Record) ([]byte, error) {
-	if r.Hash != crypto.SHA256 {
-		return nil, check.Refuse("SG-3", check.Alg, "hash is %v, want SHA-256", r.Hash)
+	if _, err := detailsOf(r); err != nil {
+		return nil, err
 	}
-	cert := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: r.Certificate})
+	verifier := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: r.Certificate})
+	if r.PublicKey != nil {
+		verifier = pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: r.PublicKey})
+	}
 	p := proposal{APIVersion: "0.0.1", Kind: "hashedrekord"}
 	if r.Envelope == nil {
 		var spec struct {
@@ -160,8 +209,8 @@ func propose(r sign.Record) ([]byte, error) {
 				} `json:"publicKey"`
 			} `json:"signature"`
 		}
-		spec.Data.Hash.Algorithm, spec.Data.Hash.Value = "sha256", hex.EncodeToString(r.Digest)
-		spec.Signature.Content, spec.Signature.PublicKey.Content = r.Signature, cert
+		spec.Data.Hash.Algorithm, spec.Data.Hash.Value = hashName(r.Hash), hex.EncodeToString(r.Digest)
+		spec.Signature.Content, spec.Signature.PublicKey.Content = r.Signature, verifier
 		p.Spec = spec
 	} else {
 		envelope, err := envelopeJSON(r.Envelope)
@@ -174,7 +223,7 @@ func propose(r sign.Record) ([]byte, error) {
 				Verifiers [][]byte `json:"verifiers"`
 			} `json:"proposedContent"`
 		}
-		spec.Proposed.Envelope, spec.Proposed.Verifiers = envelope, [][]byte{cert}
+		spec.Proposed.Envelope, spec.Proposed.Verifiers = envelope, [][]byte{verifier}
 		p.Kind, p.Spec = "dsse", spec
 	}
 	out, err := json.Marshal(p)
@@ -183,6 +232,9 @@ func propose(r sign.Record) ([]byte, error) {
 	}
 	return out, nil
 }
+
+// hashName is what Rekor v1 calls a hash.
+func hashName(h crypto.Hash) string { return strings.ToLower(strings.ReplaceAll(h.String(), "-", "")) }
 
 // envelopeJSON returns a DSSE envelope as JSON.
 func envelopeJSON(e *bundle.Envelope) (string, error) {

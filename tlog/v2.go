@@ -3,8 +3,11 @@ package tlog
 import (
 	"bytes"
 	"context"
-	"crypto/x509"
 	"encoding/json"
+	"errors"
+	"net/http"
+	"regexp"
+	"strconv"
 
 	"github.com/hallmarksign/hallmark/bundle"
 	"github.com/hallmarksign/hallmark/internal/check"
@@ -25,23 +28,30 @@ type v2 struct {
 
 // Append records r as hashedrekord 0.0.2, envelopes too.
 func (l *v2) Append(ctx context.Context, r sign.Record) (bundle.Entry, error) {
-	cert, err := x509.ParseCertificate(r.Certificate)
-	if err != nil {
-		return bundle.Entry{}, check.Refuse("SG-11", check.Internal, "certificate: %v", err)
+	receipt, err := l.Upload(ctx, r)
+	var exists *ExistsError
+	if errors.As(err, &exists) {
+		return bundle.Entry{}, exists.Err
 	}
-	details, err := entry.KeyDetailsOf(cert.PublicKey, r.Hash)
+	return receipt.Entry, err
+}
+
+// Upload implements Writer. That the log had an equal entry before is an
+// *ExistsError: its answer does not hold that entry.
+func (l *v2) Upload(ctx context.Context, r sign.Record) (Receipt, error) {
+	details, err := detailsOf(r)
 	if err != nil {
-		return bundle.Entry{}, err
+		return Receipt{}, err
 	}
 	want, err := entry.HashedRekord2(&entry.Body{
-		Hash: r.Hash, Digest: r.Digest, Signature: r.Signature, Certificate: r.Certificate, KeyDetails: details,
+		Hash: r.Hash, Digest: r.Digest, Signature: r.Signature, Certificate: r.Certificate, PublicKey: r.PublicKey, KeyDetails: details,
 	})
 	if err != nil {
-		return bundle.Entry{}, err
+		return Receipt{}, err
 	}
 	body, err := json.Marshal(request2(r, details))
 	if err != nil {
-		return bundle.Entry{}, check.Refuse("SG-11", check.Internal, "%v", err)
+		return Receipt{}, check.Refuse("SG-11", check.Internal, "%v", err)
 	}
 	res, err := service.Ask(ctx, l.doer, fetch.Request{
 		Method:      "POST",
@@ -50,11 +60,42 @@ func (l *v2) Append(ctx context.Context, r sign.Record) (bundle.Entry, error) {
 		ContentType: "application/json",
 		Accept:      "application/json",
 		MaxBody:     maxAnswer,
-	}, 200, 201)
+	}, 200, 201, http.StatusConflict)
 	if err != nil {
-		return bundle.Entry{}, err
+		return Receipt{}, err
 	}
-	return l.check(res.Body, want)
+	if res.Status == http.StatusConflict {
+		return Receipt{}, exists2(res, want)
+	}
+	e, err := l.check(res.Body, want)
+	return Receipt{Entry: e}, err
+}
+
+// An ExistsError says that a log of the second generation claims to have an equal
+// entry. Nothing is proved yet.
+type ExistsError struct {
+	Index int64  // where it claims to have it
+	Body  []byte // what that entry must be
+	Err   *check.Error
+}
+
+func (e *ExistsError) Error() string { return e.Err.Error() }
+func (e *ExistsError) Unwrap() error { return e.Err }
+
+var existsAt = regexp.MustCompile(`already exists in the transparency log with index (0|[1-9][0-9]{0,17})\b`)
+
+// exists2 reads the answer to a conflict, which has the index in its text only.
+func exists2(res *fetch.Response, want []byte) error {
+	refused := check.Refuse("SG-11", check.Server, "want status [200 201], got 409: %s", fetch.Excerpt(res.Body))
+	found := existsAt.FindSubmatch(res.Body)
+	if found == nil {
+		return refused
+	}
+	index, err := strconv.ParseInt(string(found[1]), 10, 64)
+	if err != nil {
+		return refused
+	}
+	return &ExistsError{Index: index, Body: want, Err: refused}
 }
 
 // check returns the entry of an answer if it is the wanted one and in the log.
@@ -93,11 +134,14 @@ type createEntry struct {
 type signature2 struct {
 	Content  []byte `json:"content"`
 	Verifier struct {
-		Certificate struct {
-			RawBytes []byte `json:"rawBytes"`
-		} `json:"x509Certificate"`
-		KeyDetails string `json:"keyDetails"`
+		Certificate *raw2  `json:"x509Certificate,omitempty"`
+		PublicKey   *raw2  `json:"publicKey,omitempty"`
+		KeyDetails  string `json:"keyDetails"`
 	} `json:"verifier"`
+}
+
+type raw2 struct {
+	RawBytes []byte `json:"rawBytes"`
 }
 
 // request2 holds the leaf alone, never a chain (SG-10).
@@ -105,7 +149,11 @@ func request2(r sign.Record, keyDetails string) createEntry {
 	var c createEntry
 	c.Request.Digest = r.Digest
 	c.Request.Signature.Content = r.Signature
-	c.Request.Signature.Verifier.Certificate.RawBytes = r.Certificate
+	if r.Certificate != nil {
+		c.Request.Signature.Verifier.Certificate = &raw2{r.Certificate}
+	} else {
+		c.Request.Signature.Verifier.PublicKey = &raw2{r.PublicKey}
+	}
 	c.Request.Signature.Verifier.KeyDetails = keyDetails
 	return c
 }

@@ -33,16 +33,8 @@ func (r *signRun) consent(ctx context.Context, who oidc.Token) error {
 	if r.e.ci() {
 		return nil
 	}
-	if !r.e.terminal {
-		return usage("nobody is there to agree that this becomes public").WithNext("add --yes if you agree")
-	}
-	fmt.Fprint(r.e.stderr, "Publish this, and later entries in this name without asking? [y/N] ")
-	answer, err := ask(ctx, r.e)
-	if err != nil {
+	if err := confirm(ctx, r.e, "Publish this, and later entries in this name without asking?"); err != nil {
 		return err
-	}
-	if answer != "y" && answer != "yes" {
-		return usage("not agreed; nothing was published")
 	}
 	if err := remembered.add(key); err != nil {
 		r.o.output.say(r.e, "hallmark: warning: you will be asked again: %s", printable(err.Error(), 1024))
@@ -59,6 +51,22 @@ func (r *signRun) announce(who oidc.Token) {
 	for _, line := range r.services.describe() {
 		fmt.Fprintf(w, "  service   %s\n", line)
 	}
+}
+
+// confirm asks whoever is there to agree, after what becomes public was shown.
+func confirm(ctx context.Context, e *env, question string) error {
+	if !e.terminal {
+		return usage("nobody is there to agree that this becomes public").WithNext("add --yes if you agree")
+	}
+	fmt.Fprintf(e.stderr, "%s [y/N] ", question)
+	answer, err := ask(ctx, e)
+	if err != nil {
+		return err
+	}
+	if answer != "y" && answer != "yes" {
+		return usage("not agreed; nothing was published")
+	}
+	return nil
 }
 
 // ask reads one line and ends with its context. The end of the input is an empty

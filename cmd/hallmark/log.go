@@ -29,7 +29,7 @@ func newLog(e *env, done *outcome) *cobra.Command {
 			return usage("say what to ask the log").WithNext(`run "hallmark log --help" for the list`)
 		},
 	}
-	cmd.AddCommand(newLogGet(e, done), newLogFind(e, done), newLogVerify(e, done), newLogWatch(e, done), newLogInfo(e, done))
+	cmd.AddCommand(newLogGet(e, done), newLogFind(e, done), newLogVerify(e, done), newLogWatch(e, done), newLogInfo(e, done), newLogUpload(e, done))
 	return cmd
 }
 
@@ -48,6 +48,7 @@ func logCommand(e *env, done *outcome, cmd *cobra.Command, do func(ctx context.C
 				return err
 			}
 		}
+		logs.log = withoutScheme(logs.log)
 		b, err := logs.open(cmd.Context(), e, &output)
 		if err != nil {
 			return err
@@ -56,6 +57,14 @@ func logCommand(e *env, done *outcome, cmd *cobra.Command, do func(ctx context.C
 		return err
 	}
 	return cmd
+}
+
+// withoutScheme makes the name of a log of its URL.
+func withoutScheme(name string) string {
+	if _, rest, ok := strings.Cut(name, "://"); ok {
+		name = rest
+	}
+	return strings.TrimRight(name, "/")
 }
 
 // splitLogName reads log:INDEX@LOG.

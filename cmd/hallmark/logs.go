@@ -147,7 +147,7 @@ func (b *logbook) each(ctx context.Context, do func(openLog) error) error {
 	return nil
 }
 
-// one returns the log that an index without name means: the only one, or the only
+// one returns the log that is meant when none is named: the only one, or the only
 // one that is written to.
 func (b *logbook) one(ctx context.Context) (openLog, error) {
 	var candidates []read.Known
@@ -161,7 +161,7 @@ func (b *logbook) one(ctx context.Context) (openLog, error) {
 		for _, k := range b.known {
 			names = append(names, k.Log.Origin)
 		}
-		return openLog{}, usage("an index is of one log, and several are known: %s", strings.Join(names, ", ")).WithNext("name one with --log")
+		return openLog{}, usage("want one log, and several are known: %s", strings.Join(names, ", ")).WithNext("name one with --log")
 	}
 	return b.reader(ctx, candidates[0])
 }

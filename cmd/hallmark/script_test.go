@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"flag"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -61,7 +62,9 @@ func TestScripts(t *testing.T) {
 			"token": func(ts *testscript.TestScript, neg bool, args []string) {
 				mint(ts, worldOf(ts), args)
 			},
-			"sparse": sparse,
+			"sparse":     sparse,
+			"signedwith": signedWith,
+			"program":    uploadProgramThat,
 			"append": func(ts *testscript.TestScript, _ bool, args []string) {
 				text := ts.ReadFile(args[0]) + ts.ReadFile(args[1])
 				ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
@@ -87,6 +90,7 @@ func prepare(env *testscript.Env, w *sigtest.World) error {
 		"token.jwt":           []byte(w.Token(map[string]any{"jti": canary})),
 		"trusted_root.json":   w.TrustedRoot(),
 		"signing_config.json": w.SigningConfig(),
+		"both_logs.json":      w.SigningConfig(withFirstLog(w)),
 	}
 	for name, data := range files {
 		if err := os.WriteFile(filepath.Join(work, name), data, 0o600); err != nil {
@@ -100,6 +104,16 @@ func prepare(env *testscript.Env, w *sigtest.World) error {
 		return errors.New(string(out))
 	}
 	return nil
+}
+
+// withFirstLog also names the log of the first generation in a signing configuration.
+func withFirstLog(w *sigtest.World) func(doc map[string]any) {
+	return func(doc map[string]any) {
+		logs := doc["rekorTlogUrls"].([]any)
+		first := maps.Clone(logs[0].(map[string]any))
+		first["url"], first["majorApiVersion"] = w.Rekor(1).URL, 1
+		doc["rekorTlogUrls"] = append(logs, first)
+	}
 }
 
 // status N COMMAND... runs a command that must end with exit status N.
@@ -137,6 +151,8 @@ func service(ts *testscript.TestScript, w *sigtest.World, name string) *sigtest.
 		return w.Fulcio()
 	case "rekor":
 		return w.Rekor(2)
+	case "rekor1":
+		return w.Rekor(1)
 	case "tsa":
 		return w.Stamper()
 	case "tuf":
@@ -147,7 +163,8 @@ func service(ts *testscript.TestScript, w *sigtest.World, name string) *sigtest.
 }
 
 // fault SERVICE KIND makes a service fail: a status, "html", "empty", "cut",
-// "reflect" (sends the request back), "slow N" or "none".
+// "reflect" (sends the request back), "conflict" (what is posted is there already, at
+// index 0), "slow N" or "none".
 func fault(ts *testscript.TestScript, w *sigtest.World, args []string) {
 	s, kind := service(ts, w, args[0]), args[1]
 	code, err := strconv.Atoi(kind)
@@ -167,6 +184,14 @@ func fault(ts *testscript.TestScript, w *sigtest.World, args []string) {
 		s.SetFault(func(rw http.ResponseWriter, r *http.Request, _ http.Handler) {
 			rw.WriteHeader(http.StatusBadRequest)
 			_ = r.Write(rw)
+		})
+	case kind == "conflict":
+		s.SetFault(func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
+			if r.Method == http.MethodPost {
+				sigtest.Answer(409, "an equivalent entry already exists in the transparency log with index 0")(rw, r, next)
+				return
+			}
+			next.ServeHTTP(rw, r)
 		})
 	case kind == "none":
 		s.SetFault(nil)

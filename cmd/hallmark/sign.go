@@ -219,10 +219,15 @@ func (o *signOptions) free(t *target) error {
 		return usage("--bundle %q is the file to sign", t.output)
 	}
 	if !o.force {
-		return &check.Error{Check: check.FS, Field: printable(t.output, 256), Err: errors.New("exists already"),
-			Next: "use --force to replace it, or --bundle for another name"}
+		return inTheWay(t.output)
 	}
 	return nil
+}
+
+// inTheWay says that the output of a command exists.
+func inTheWay(path string) error {
+	return &check.Error{Check: check.FS, Field: printable(path, 256), Err: errors.New("exists already"),
+		Next: "use --force to replace it, or --bundle for another name"}
 }
 
 // write puts a finished bundle in its place.

@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/hallmarksign/hallmark/internal/entry"
@@ -66,6 +67,10 @@ func (l *Log) createEntry(w http.ResponseWriter, r *http.Request) {
 	body, err := WriteBody(b)
 	if err != nil {
 		refuse(w, http.StatusBadRequest, 3, "invalid hashedrekord request")
+		return
+	}
+	if at := l.find(LeafHash(body)); at >= 0 {
+		refuse(w, http.StatusConflict, 6, fmt.Sprintf("an equivalent entry already exists in the transparency log with index %d", at))
 		return
 	}
 	writeJSON(w, http.StatusCreated, entryDocument(l.Add(b.Kind, b.Version, body, l.Edits)))

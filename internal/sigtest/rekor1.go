@@ -15,6 +15,7 @@ import (
 	"github.com/hallmarksign/hallmark/bundle"
 	"github.com/hallmarksign/hallmark/internal/dsse"
 	"github.com/hallmarksign/hallmark/internal/entry"
+	"github.com/hallmarksign/hallmark/internal/strictjson"
 )
 
 // treeID is what entry ids of the first generation begin with.
@@ -61,12 +62,7 @@ func (l *Log) get(w http.ResponseWriter, ok bool, index int) {
 
 // propose is createLogEntry. An equal entry is a conflict.
 func (l *Log) propose(w http.ResponseWriter, r *http.Request) {
-	b, err := proposal(r)
-	if err != nil {
-		writeJSON(w, http.StatusBadRequest, object("code", 400, "message", "error processing entry: "+err.Error()))
-		return
-	}
-	body, err := WriteBody(b)
+	kind, version, body, err := proposal(r)
 	if err != nil {
 		writeJSON(w, http.StatusBadRequest, object("code", 400, "message", "error processing entry: "+err.Error()))
 		return
@@ -79,15 +75,38 @@ func (l *Log) propose(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Location", "/log1/api/v1/log/entries/"+id)
 	w.Header().Set("ETag", id)
-	writeJSON(w, http.StatusCreated, entry1Document(l.Add(b.Kind, b.Version, body, l.Edits)))
+	writeJSON(w, http.StatusCreated, entry1Document(l.Add(kind, version, body, l.Edits)))
 }
 
-// proposal reads a proposed entry and verifies its signature, as the log does.
-func proposal(r *http.Request) (*entry.Body, error) {
+// proposal reads a proposed entry, verifies its signature, as the log does, and
+// returns the body to write. The signature in a rekord, of PGP and others, is not
+// verified here; such an entry is written as it is proposed.
+func proposal(r *http.Request) (kind, version string, body []byte, err error) {
 	raw, err := io.ReadAll(r.Body)
 	if err != nil {
-		return nil, err
+		return "", "", nil, err
 	}
+	var head struct {
+		Kind    string `json:"kind"`
+		Version string `json:"apiVersion"`
+	}
+	if err := json.Unmarshal(raw, &head); err != nil {
+		return "", "", nil, err
+	}
+	if head.Kind == "rekord" {
+		body, err = strictjson.Canonical(raw)
+		return head.Kind, head.Version, body, err
+	}
+	b, err := known(raw)
+	if err != nil {
+		return "", "", nil, err
+	}
+	body, err = WriteBody(b)
+	return b.Kind, b.Version, body, err
+}
+
+// known reads a proposal of the kinds that are verified.
+func known(raw []byte) (*entry.Body, error) {
 	var in struct {
 		Kind string `json:"kind"`
 		Spec struct {

@@ -64,7 +64,7 @@ func signer(t *testing.T, w *sigtest.World, generation int, token string) *sign.
 	log := must(hallmark.New(generation, rekor.URL, root, w.Clock.Now(), client(t, rekor)))
 	return &sign.Signer{
 		Tokens: oidc.Static(token, w.Clock.Now), Audience: w.Audience, CA: ca, Now: w.Clock.Now,
-		Logs: sign.All(log), Times: sign.All[sign.TimestampAuthority](stamper),
+		Logs: sign.All[sign.Log](log), Times: sign.All[sign.TimestampAuthority](stamper),
 		Check: func(_ context.Context, serialised []byte, _ sign.Job, who oidc.Token) error {
 			v := must(verify.New(root, verify.PublicGood))
 			a := must(verify.Hash(bytes.NewReader(artifact), crypto.SHA256))

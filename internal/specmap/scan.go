@@ -54,7 +54,7 @@ func skip(root, name, base string) error {
 	if name == root {
 		return nil
 	}
-	if strings.HasPrefix(base, ".") || slices.Contains([]string{"e2e", "tools", "testdata", "vectors", "removal"}, base) {
+	if strings.HasPrefix(base, ".") || slices.Contains([]string{"e2e", "tools", "logupload", "testdata", "vectors", "removal"}, base) {
 		return filepath.SkipDir
 	}
 	return nil

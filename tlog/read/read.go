@@ -101,6 +101,13 @@ func (b *base) newEntry(e bundle.Entry, id string) *Entry {
 	return out
 }
 
+// Decoded returns an entry that the caller has proved to be in a log of the root, as
+// package tlog does, with its id.
+func Decoded(e bundle.Entry, id string, log *trustroot.Log, root *trustroot.Root) *Entry {
+	b := base{log, Config{Root: root}}
+	return b.newEntry(e, id)
+}
+
 // LeafHash returns the hash of the entry in the tree.
 func (e *Entry) LeafHash() []byte { return inclusion.Leaf(e.Raw.Body) }
 

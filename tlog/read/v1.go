@@ -125,13 +125,12 @@ func (l *V1) proved(a tlog.Answer) (*Entry, error) {
 	if err != nil {
 		return nil, lied(err)
 	}
-	_, tree, _ := strings.Cut(c.Origin, " - ")
-	id, err := treePrefix(tree)
+	id, err := tlog.TreeID(c.Origin)
 	if err != nil {
 		return nil, err
 	}
 	if len(a.ID) == 80 && a.ID[:16] != id {
-		return nil, check.Refuse("SG-12", check.Server, "entry id %q is not of tree %s, which holds it", a.ID, tree)
+		return nil, check.Refuse("SG-12", check.Server, "entry id %q is not of the tree of checkpoint %q, which holds it", a.ID, c.Origin)
 	}
 	h, err := openNote(1, e.Proof.Checkpoint, l.log)
 	if err != nil {
@@ -141,15 +140,6 @@ func (l *V1) proved(a tlog.Answer) (*Entry, error) {
 		return nil, err
 	}
 	return l.newEntry(e, id+a.ID[len(a.ID)-64:]), nil
-}
-
-// treePrefix is a tree id as it begins an entry id.
-func treePrefix(tree string) (string, error) {
-	n, err := strconv.ParseUint(tree, 10, 64)
-	if err != nil {
-		return "", check.Refuse("R1-5", check.Checkpoint, "tree id is %q, want a decimal number", tree)
-	}
-	return fmt.Sprintf("%016x", n), nil
 }
 
 // lied says that a log answered with something that does not verify.
@@ -179,8 +169,7 @@ func (l *V1) Verify(ctx context.Context, claim *bundle.Entry) (*Verified, error)
 	if err := l.continues(ctx, from, head, l.prove); err != nil {
 		return nil, err
 	}
-	_, tree, _ := strings.Cut(from.Origin, " - ")
-	id, err := treePrefix(tree)
+	id, err := tlog.TreeID(from.Origin)
 	if err != nil {
 		return nil, err
 	}

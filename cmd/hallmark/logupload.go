@@ -1,0 +1,293 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hallmarksign/hallmark/bundle"
+	"github.com/hallmarksign/hallmark/internal/atomicfile"
+	"github.com/hallmarksign/hallmark/internal/check"
+	"github.com/hallmarksign/hallmark/tlog"
+	"github.com/hallmarksign/hallmark/tlog/read"
+	"github.com/hallmarksign/hallmark/verify"
+)
+
+type uploadOptions struct {
+	signature, key, certificate, form, bundle string
+	force, yes, dryRun                        bool
+}
+
+func newLogUpload(e *env, done *outcome) *cobra.Command {
+	var o uploadOptions
+	cmd := logCommand(e, done, &cobra.Command{
+		Use:   "upload FILE | DIGEST",
+		Short: "Put a signature that was made elsewhere into the log",
+		Long: `Put a signature that was made with another tool into the log, and have the log prove
+that it is there. The signature is verified first; what does not verify is never
+published. An entry is public and stays public, so you are asked first.
+
+Without --type the signature is one of a public key, or of the key of an X.509
+certificate, over the digest of the file: ECDSA P-256 with SHA-256, P-384 with
+SHA-384, P-521 with SHA-512, Ed25519ph, or RSA (PKCS #1 v1.5) with SHA-256. Logs of
+both generations take it, and never see the file.
+
+With --type it is another kind of entry, which only logs of the first generation
+take, if their operators let them. The whole file is sent to the log. The program
+hallmark-log-upload makes these entries; it is installed apart.
+
+  pgp, minisign, ssh   a detached signature: --signature and --key
+  rekord               the same by a key in PEM; also of pure Ed25519
+  rpm, alpine          a signed package: --key
+  jar                  a signed archive (PKCS #7)
+  helm                 the provenance file of a chart: --key
+  tuf                  signed metadata: --key is the root.json
+  cose                 a COSE_Sign1 message: --key
+  rfc3161              a timestamp response`,
+		Example: `  hallmark log upload app.tar.gz --signature app.tar.gz.sig --key key.pub
+  hallmark log upload sha256:3b5d... --signature app.sig --certificate signer.pem --yes
+  hallmark log upload app.tar.gz --type pgp --signature app.tar.gz.asc --key signer.asc --log rekor.example.com`,
+		Args: func(_ *cobra.Command, args []string) error { return o.check(args) },
+	}, func(ctx context.Context, b *logbook, out *outputFlags, args []string) (outcome, error) {
+		r := &uploadRun{e: e, o: &o, b: b, out: out}
+		return r.run(ctx, args)
+	})
+	f := cmd.Flags()
+	f.StringVar(&o.signature, "signature", "", "`FILE` with the signature, in base64 or as it is")
+	f.StringVar(&o.key, "key", "", "`FILE` with the public key that signed")
+	f.StringVar(&o.certificate, "certificate", "", "`FILE` with the X.509 certificate of the key that signed")
+	f.StringVar(&o.form, "type", "", "make this `KIND` of entry: "+strings.Join(formNames(), ", "))
+	f.StringVarP(&o.bundle, "bundle", "b", "", "with --key: write a bundle to this `FILE`")
+	f.BoolVar(&o.force, "force", false, "replace a bundle that exists")
+	f.BoolVarP(&o.yes, "yes", "y", false, "agree that this becomes public")
+	f.BoolVar(&o.dryRun, "dry-run", false, "show what would become public, and stop")
+	return cmd
+}
+
+// check refuses flags that do not fit, before any work.
+func (o *uploadOptions) check(args []string) error {
+	if len(args) != 1 {
+		return usage("want one file or digest, got %d", len(args)).WithNext("hallmark log upload FILE --signature FILE --key FILE")
+	}
+	if o.form != "" {
+		return o.checkForm(args[0])
+	}
+	switch {
+	case o.signature == "":
+		return usage("no signature").WithNext("name its file with --signature")
+	case (o.key == "") == (o.certificate == ""):
+		return usage("want --key or --certificate, and only one: who signed?")
+	case o.bundle != "" && o.key == "":
+		return usage("--bundle goes with --key: whether a certificate is good is not known here")
+	case o.bundle != "" && !o.force && exists(o.bundle):
+		return inTheWay(o.bundle)
+	}
+	for _, in := range []string{args[0], o.signature, o.key} {
+		if o.bundle != "" && filepath.Clean(in) == filepath.Clean(o.bundle) {
+			return usage("--bundle %q is read, it can't be written", o.bundle)
+		}
+	}
+	return nil
+}
+
+// An upload is an entry that is verified and ready to be sent.
+type upload struct {
+	digest string   // of the file
+	lines  []string // what becomes public besides, for the question
+	send   func(context.Context, tlog.Writer) (tlog.Receipt, error)
+
+	// bundle makes the claim of a bundle; nil if there can be none.
+	bundle func(bundle.Entry) *bundle.Bundle
+	signer verify.Key
+	file   verify.Artifact
+}
+
+// An uploadRun is the work of one command.
+type uploadRun struct {
+	e   *env
+	o   *uploadOptions
+	b   *logbook
+	out *outputFlags
+	log openLog
+}
+
+func (r *uploadRun) run(ctx context.Context, args []string) (outcome, error) {
+	var err error
+	if r.log, err = r.b.one(ctx); err != nil {
+		return outcome{}, err
+	}
+	progress := newProgress(r.e, r.out.quiet || r.out.json)
+	u, err := r.make(ctx, args[0], progress)
+	if err != nil {
+		return outcome{}, err
+	}
+	writer, err := r.writer()
+	if err != nil {
+		return outcome{}, err
+	}
+	if r.o.dryRun {
+		return informed(), r.describe(args[0], u)
+	}
+	if err := r.consent(ctx, args[0], u); err != nil {
+		return outcome{}, err
+	}
+	_, stop := progress.wait("waiting for the log", 1)
+	receipt, err := r.send(ctx, u, writer)
+	stop()
+	if err != nil {
+		return outcome{}, by("log "+r.log.known.Log.Origin, err)
+	}
+	return r.finish(args[0], u, receipt)
+}
+
+// make makes the entry and verifies it. What the log does not take is said first.
+func (r *uploadRun) make(ctx context.Context, arg string, p *progress) (*upload, error) {
+	if r.o.form == "" {
+		return r.o.plain(ctx, arg, p)
+	}
+	if err := tlog.Takes(r.log.Version(), forms()[r.o.form].what); err != nil {
+		return nil, named(r.log.known.Log.Origin, err)
+	}
+	return r.o.typed(ctx, arg, p)
+}
+
+// writer refuses a log that the trusted root does not know, before anything is sent
+// (K12).
+func (r *uploadRun) writer() (tlog.Writer, error) {
+	address := r.b.address(r.log.known)
+	doer, err := connect(address, tlog.Timeout)
+	if err != nil {
+		return nil, err
+	}
+	return tlog.New(r.log.Version(), address, r.b.root, r.e.now(), doer)
+}
+
+// send sends the entry. A log of the second generation that has an equal one says
+// where; that one is read and must be the same.
+func (r *uploadRun) send(ctx context.Context, u *upload, w tlog.Writer) (tlog.Receipt, error) {
+	receipt, err := u.send(ctx, w)
+	var exists *tlog.ExistsError
+	if !errors.As(err, &exists) {
+		return receipt, err
+	}
+	e, err := r.log.Entry(ctx, exists.Index)
+	if err != nil {
+		return tlog.Receipt{}, err
+	}
+	if !bytes.Equal(e.Raw.Body, exists.Body) {
+		return tlog.Receipt{}, check.Refuse("SG-11", check.Server, "entry %d is not the one that was sent, which the log says it has there", exists.Index)
+	}
+	return tlog.Receipt{Entry: e.Raw, ID: e.ID, Existing: true}, nil
+}
+
+// consent shows what becomes public and asks. Unlike a name, a signature that was
+// made elsewhere is not agreed to for the next time.
+func (r *uploadRun) consent(ctx context.Context, arg string, u *upload) error {
+	if r.o.yes {
+		return nil
+	}
+	fmt.Fprint(r.e.stderr, "This becomes public and stays public:\n"+r.public(arg, u))
+	if r.e.ci() {
+		return nil
+	}
+	return confirm(ctx, r.e, "Publish this?")
+}
+
+// public says what becomes public, a line each.
+func (r *uploadRun) public(arg string, u *upload) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "  digest    %s  (%s)\n", u.digest, printable(arg, 1024))
+	for _, line := range u.lines {
+		fmt.Fprintf(&b, "  %s\n", printable(line, 1024))
+	}
+	fmt.Fprintf(&b, "  service   entry in the log %s\n", printable(r.log.known.Log.Origin, 256))
+	return b.String()
+}
+
+// describe prints what would become public (--dry-run).
+func (r *uploadRun) describe(arg string, u *upload) error {
+	if r.out.json {
+		return writeJSON(r.e.stdout, map[string]any{"schema": schema, "dry_run": true, "artifact": arg, "digest": u.digest,
+			"log": r.log.known.Log.Origin, "public": u.lines})
+	}
+	_, err := fmt.Fprint(r.e.stdout, "would publish, for ever:\n"+r.public(arg, u)+"nothing was sent\n")
+	return err
+}
+
+// finish writes the bundle and prints where the entry is.
+func (r *uploadRun) finish(arg string, u *upload, receipt tlog.Receipt) (outcome, error) {
+	done := informed()
+	if r.o.bundle != "" {
+		result, err := r.write(u, receipt.Entry)
+		if err != nil {
+			r.out.say(r.e, "hallmark: warning: the signature is logged as entry %d; run again for the bundle", receipt.Entry.LogIndex)
+			return outcome{}, err
+		}
+		if done = proved([]*verify.Result{result}); len(result.Times) == 0 {
+			r.out.say(r.e, "hallmark: warning: a log of this generation knows no time; verify the bundle with --insecure-skip-time")
+		}
+	}
+	entry := entryOf(read.Decoded(receipt.Entry, receipt.ID, r.log.known.Log, r.b.root))
+	if entry.Digest = u.digest; u.bundle == nil {
+		entry.NotReadable = "" // the program that made it knows what it says
+	}
+	return done, r.print(arg, entry, receipt.Existing)
+}
+
+// write makes the bundle, verifies it from its bytes as any verifier would, with
+// the key as policy, and puts it in its place (SG-13).
+func (r *uploadRun) write(u *upload, entry bundle.Entry) (*verify.Result, error) {
+	serialised, err := u.bundle(entry).Marshal()
+	if err != nil {
+		return nil, err
+	}
+	claim, err := bundle.Parse(serialised)
+	if err != nil {
+		return nil, err
+	}
+	verifier, err := verify.New(r.b.root, verify.Evidence{Logs: 1})
+	if err != nil {
+		return nil, err
+	}
+	policy := verify.AnyOf(u.signer)
+	policy.Content = verify.Message
+	result, err := verifier.Verify(claim, u.file, policy, r.e.now())
+	if err != nil {
+		return nil, check.Refuse("SG-13", check.Internal, "new bundle does not verify: %w", err)
+	}
+	return result, atomicfile.Write(r.o.bundle, append(serialised, '\n'), 0o644, atomicfile.Options{Overwrite: r.o.force})
+}
+
+func (r *uploadRun) print(arg string, j entryJSON, existing bool) error {
+	switch {
+	case r.out.quiet:
+		return nil
+	case r.out.json:
+		return writeJSON(r.e.stdout, struct {
+			entryJSON
+			Artifact string `json:"artifact"`
+			Existing bool   `json:"existing"`
+			Bundle   string `json:"bundle,omitempty"`
+		}{j, arg, existing, r.o.bundle})
+	}
+	word := "logged"
+	if existing {
+		word = "in the log already"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s  %s\n    %s", word, printable(arg, 1024), j.text())
+	if j.ID != "" {
+		fmt.Fprintf(&b, "    id      %s\n", j.ID)
+	}
+	if r.o.bundle != "" {
+		fmt.Fprintf(&b, "    bundle  %s\n", printable(r.o.bundle, 1024))
+	}
+	fmt.Fprintf(&b, "    show    hallmark log get %s\n", quoted(fmt.Sprintf("log:%d@%s", j.Index, j.Log)))
+	_, err := fmt.Fprint(r.e.stdout, b.String())
+	return err
+}

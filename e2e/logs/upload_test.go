@@ -1,0 +1,227 @@
+package logs
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hallmarksign/hallmark/e2e/internal/cli"
+	"github.com/hallmarksign/hallmark/e2e/sandbox"
+	"github.com/hallmarksign/hallmark/logupload/samples"
+)
+
+// uploadPrograms builds hallmark and the program that makes other kinds of entries.
+var uploadPrograms = sync.OnceValues(func() (string, error) {
+	ctx := context.Background()
+	module, err := sandbox.Module(ctx)
+	if err != nil {
+		return "", err
+	}
+	root := filepath.Dir(module)
+	dir := filepath.Join(root, "bin", "upload-e2e")
+	if err := sandbox.Build(ctx, root, "./cmd/hallmark", filepath.Join(dir, "hallmark")); err != nil {
+		return "", err
+	}
+	const program = "hallmark-log-upload"
+	return dir, sandbox.Build(ctx, filepath.Join(root, "logupload"), "./cmd/"+program, filepath.Join(dir, program))
+})
+
+// An uploader is somebody who signs with other tools, and has logs of their own.
+type uploader struct {
+	*sandbox.Sandbox
+	hallmark *cli.Hallmark
+}
+
+func newUploader(t *testing.T) *uploader {
+	t.Helper()
+	dir, err := uploadPrograms()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := sandbox.Start(t, sandbox.Options{})
+	h, err := cli.New(t.Context(), filepath.Join(dir, "hallmark"), t.TempDir(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &uploader{s, h.With("PATH=" + dir)}
+}
+
+// logOf names a log of the sandbox as --log wants it.
+func (u *uploader) logOf(generation int) string {
+	if generation == 1 {
+		return u.URL(sandbox.Rekor1)
+	}
+	return "127.0.0.1"
+}
+
+func (u *uploader) put(t *testing.T, name string, data []byte) string {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(u.hallmark.Dir, name), data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func (u *uploader) does(t *testing.T, status int, args ...string) *cli.Result {
+	t.Helper()
+	r, err := u.hallmark.Run(t.Context(), args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Want(status); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// uploaded is what hallmark says of an entry.
+type uploaded struct {
+	Log, ID, Kind, Digest string
+	Index                 int64
+	LeafHash              string `json:"leaf_hash"`
+	Existing              bool
+}
+
+func (u *uploader) uploads(t *testing.T, args ...string) uploaded {
+	t.Helper()
+	r := u.does(t, 0, append([]string{"log", "upload", "--yes", "--json"}, args...)...)
+	var e uploaded
+	if err := json.Unmarshal([]byte(r.Stdout), &e); err != nil {
+		t.Fatalf("%v in %s", err, r.Stdout)
+	}
+	return e
+}
+
+// inTheLog has the log prove an entry once more, by itself.
+func (u *uploader) inTheLog(t *testing.T, e uploaded) {
+	t.Helper()
+	place := fmt.Sprintf("log:%d@%s", e.Index, e.Log)
+	r := u.does(t, 0, "log", "get", place, "--json")
+	if !strings.Contains(r.Stdout, e.LeafHash) || e.LeafHash == "" {
+		t.Errorf("log get %s prints %s, want leaf %s", place, r.Stdout, e.LeafHash)
+	}
+	u.does(t, 0, "log", "verify", place)
+	if e.ID != "" {
+		u.does(t, 0, "log", "get", e.ID, "--log", e.Log)
+	}
+}
+
+// signature of a file by a key that no identity stands behind.
+func (u *uploader) signature(t *testing.T, file string, content []byte) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(content)
+	signature, err := key.Sign(rand.Reader, sum[:], crypto.SHA256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spki, err := x509.MarshalPKIXPublicKey(key.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(7), NotBefore: time.Now(), NotAfter: time.Now().Add(time.Hour)}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.put(t, file, content)
+	u.put(t, file+".sig", signature)
+	u.put(t, "key.pem", pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: spki}))
+	u.put(t, "cert.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}))
+}
+
+func TestLogUpload(t *testing.T) {
+	t.Parallel()
+	u := newUploader(t)
+	t.Run("plain", u.uploadsPlain)
+	t.Run("typed", u.uploadsTyped)
+}
+
+// A signature by a key or a certificate of one's own goes into both generations.
+func (u *uploader) uploadsPlain(t *testing.T) {
+	for i, service := range []sandbox.Service{sandbox.Rekor1, sandbox.Rekor} {
+		generation := i + 1
+		kind := fmt.Sprintf("hashedrekord 0.0.%d", generation)
+		u.signature(t, "f", fmt.Appendf(nil, "into log %d\n", generation))
+		plain := []string{"f", "--signature", "f.sig", "--log", u.logOf(generation)}
+		for _, signer := range []string{"--key=key.pem", "--certificate=cert.pem"} {
+			e := u.uploads(t, append(plain, signer)...)
+			if e.Kind != kind || e.Existing {
+				t.Errorf("%s: got %+v, want a new %s", signer, e, kind)
+			}
+			u.inTheLog(t, e)
+		}
+		e := u.uploads(t, append(plain, "--key=key.pem", "--bundle", "f.json", "--force")...)
+		if !e.Existing {
+			t.Errorf("the second time: got %+v, want the existing entry", e)
+		}
+		verify := []string{"verify", "f", "--bundle", "f.json", "--from", "key:key.pem"}
+		if generation == 2 {
+			verify = append(verify, "--insecure-skip-time")
+		}
+		u.does(t, 0, verify...)
+		u.does(t, 0, "log", "verify", "f.json")
+
+		u.put(t, "f", []byte("changed\n"))
+		before := u.Requests(service)
+		u.does(t, 1, append([]string{"log", "upload", "--yes", "--key=key.pem"}, plain...)...)
+		if n := u.Requests(service) - before; n != 0 {
+			t.Errorf("%d requests about what does not verify", n)
+		}
+	}
+}
+
+// Every other kind of entry goes into a Rekor v1 of one's own, and is logged in the
+// form that the program foretold. Rekor v2 is not even asked.
+func (u *uploader) uploadsTyped(t *testing.T) {
+	all, err := samples.All()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range all {
+		args := []string{u.put(t, "file", s.File), "--type", s.Type}
+		if s.Signature != nil {
+			args = append(args, "--signature", u.put(t, "signature", s.Signature))
+		}
+		if s.Key != nil {
+			args = append(args, "--key", u.put(t, "key", s.Key))
+		}
+		t.Run(strings.TrimSpace(s.Type+" "+s.Name), func(t *testing.T) {
+			e := u.uploads(t, append(args, "--log", u.logOf(1))...)
+			if want := s.Kind + " 0.0.1"; e.Kind != want || e.Existing {
+				t.Errorf("got %+v, want a new %s", e, want)
+			}
+			u.inTheLog(t, e)
+			if s.Forms == 1 { // else the log may write it in another form, as a new entry
+				if again := u.uploads(t, append(args, "--log", u.logOf(1))...); !again.Existing || again.ID != e.ID {
+					t.Errorf("the second time: got %+v, want the existing %s", again, e.ID)
+				}
+			}
+			before := u.Requests(sandbox.Rekor)
+			r := u.does(t, 2, append([]string{"log", "upload", "--yes", "--log", u.logOf(2)}, args...)...)
+			if !strings.Contains(r.Stderr, "take only signatures by X.509 certificates and public keys") {
+				t.Errorf("the reason is %q", r.Stderr)
+			}
+			if n := u.Requests(sandbox.Rekor) - before; n != 0 {
+				t.Errorf("%d requests to Rekor v2", n)
+			}
+		})
+	}
+}
