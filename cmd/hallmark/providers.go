@@ -18,13 +18,15 @@ type namedProvider struct {
 // machines lists the machine identities in the order in which they are asked:
 // those that a variable announces exactly before those that need a look.
 func machines(e *env) []namedProvider {
+	google := oidc.Google{Env: e.getenv, UserAgent: userAgent(), Now: e.now}
 	return []namedProvider{
 		{"github", oidc.GitHub{Env: e.getenv, UserAgent: userAgent(), Now: e.now}},
 		{"gitlab", oidc.GitLab{Env: e.getenv, Now: e.now}},
 		{"buildkite", oidc.Buildkite{Env: e.getenv, UserAgent: userAgent(), Now: e.now}},
 		{"circleci", oidc.CircleCI{Env: e.getenv, Now: e.now}},
 		{"file", oidc.TokenFile{Env: e.getenv, Warn: warnReadable(e), Now: e.now}},
-		{"google", oidc.Google{Env: e.getenv, UserAgent: userAgent(), Now: e.now}},
+		{"google-impersonate", oidc.GoogleImpersonation{Machine: google}},
+		{"google", google},
 	}
 }
 

@@ -171,7 +171,7 @@ func printWhoami(e *env, out *outputFlags, who *oidc.Token, reports []providerRe
 		} else {
 			says = subjectOf(*r.token)
 		}
-		if _, err := fmt.Fprintf(e.stdout, "  %-10s %s\n", r.name, printable(says, 1024)); err != nil {
+		if _, err := fmt.Fprintf(e.stdout, "  %-18s %s\n", r.name, printable(says, 1024)); err != nil {
 			return err
 		}
 	}
