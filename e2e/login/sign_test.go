@@ -114,6 +114,21 @@ func TestSignInABrowser(t *testing.T) {
 	}
 }
 
+// TestRefusedAtTheProvider: a person who presses Cancel is told so at once, on the
+// page and in the terminal (L26).
+func TestRefusedAtTheProvider(t *testing.T) {
+	b := openTab(t, false)
+	issuer := startPanva(t)
+	s := newScene(t, issuer)
+	p := s.start(t, nil, nil, append([]string{"sign", "--yes", "app.txt"}, s.services(t, issuer)...)...)
+	b.do(t, chromedp.Navigate(p.address(t)), chromedp.WaitVisible(`a[href$="/abort"]`), chromedp.Click(`a[href$="/abort"]`),
+		b.until("Not signed in - hallmark"))
+	p.ends(t, 1)
+	if !strings.Contains(p.said.String(), "access_denied") {
+		t.Errorf("hallmark does not say why:\n%s", p.said)
+	}
+}
+
 // TestPagesOfFailure looks at what a person sees when a login goes wrong: they
 // refuse at the provider, or something else calls the listener. Bytes of the
 // request are on neither page (L26, L27, L28).
