@@ -413,13 +413,13 @@ func TestBrowser_Cancelled(t *testing.T) {
 func TestOI5_Timeout(t *testing.T) {
 	p := newOP(t)
 	b := p.browser(nil)
-	b.Timeout = 100 * time.Millisecond
+	b.Timeout, b.Otherwise = 100*time.Millisecond, "Go elsewhere."
 	b.Open = func(context.Context, string) error { return errors.New("no screen") }
 	var out strings.Builder
 	b.Out = &out
 	_, err := b.Token(t.Context(), "sigstore")
 	wantCheck(t, err, check.OIDCCallback, "want a login within 100ms")
-	if !strings.Contains(out.String(), `No browser could be opened from here: "no screen"`) {
+	if !strings.Contains(out.String(), "No browser could be opened from here: no screen.\nGo elsewhere.\n") {
 		t.Errorf("printed %q", out.String())
 	}
 }

@@ -34,7 +34,7 @@ func (r *signRun) consent(ctx context.Context, who oidc.Token) error {
 		return nil
 	}
 	if !r.e.terminal {
-		return usage("nobody is there to agree that this becomes public").WithNext("add --yes if you agree")
+		return errNobody()
 	}
 	fmt.Fprint(r.e.stderr, "Publish this, and later entries in this name without asking? [y/N] ")
 	answer, err := ask(ctx, r.e)
@@ -48,6 +48,19 @@ func (r *signRun) consent(ctx context.Context, who oidc.Token) error {
 		r.o.output.say(r.e, "hallmark: warning: you will be asked again: %s", printable(err.Error(), 1024))
 	}
 	return nil
+}
+
+// canConsent refuses before somebody logs in for nothing: whoever it is, nobody
+// could agree.
+func (r *signRun) canConsent(tokens oidc.Provider) error {
+	if tokens != nil || r.o.yes || r.e.ci() || r.e.terminal || newConsents(r.e).any(r.o.trust.name(r.e)) {
+		return nil
+	}
+	return errNobody()
+}
+
+func errNobody() error {
+	return usage("nobody is there to agree that this becomes public").WithNext("add --yes if you agree; --dry-run shows what it is")
 }
 
 func (r *signRun) announce(who oidc.Token) {
@@ -87,6 +100,12 @@ func newConsents(e *env) consents {
 func (c consents) has(line string) bool {
 	lines, _ := c.read()
 	return slices.Contains(lines, line)
+}
+
+// any reports whether anybody agreed on an instance.
+func (c consents) any(instance string) bool {
+	lines, _ := c.read()
+	return slices.ContainsFunc(lines, func(line string) bool { return strings.HasPrefix(line, instance+"\t") })
 }
 
 func (c consents) add(line string) error {

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"syscall"
@@ -129,9 +132,20 @@ func (l *loginFlags) provider(e *env, given oidc.Provider, issuer string) (oidc.
 	case l.only != "":
 		return ambientByName(e, l.only), nil
 	case e.ci():
-		return oidc.FirstOf(ambient(e)...), nil
+		return unattended{oidc.FirstOf(ambient(e)...)}, nil
 	}
 	return oidc.FirstOf(append(ambient(e), person)...), nil
+}
+
+// unattended says what is missing where no provider applies.
+type unattended struct{ oidc.Provider }
+
+func (p unattended) Token(ctx context.Context, audience string) (oidc.Token, error) {
+	t, err := p.Provider.Token(ctx, audience)
+	if errors.Is(err, oidc.ErrUnavailable) {
+		err = &check.Error{Check: check.OIDCToken, Rule: "OI-1", Err: fmt.Errorf("%w: %s", errNoToken, reasonOf(err)), Next: needsToken}
+	}
+	return t, err
 }
 
 // asksPerson reports whether the flags want somebody to log in.
@@ -139,11 +153,14 @@ func (l *loginFlags) asksPerson() bool {
 	return l.device || l.noBrowser || l.only == "browser" || l.only == "device"
 }
 
+// otherwise is for those whose browser is not here.
+const otherwise = "Open it yourself, or end this and say --device to log in from another machine."
+
 // person returns the login of a person: where no browser can open, with a code
 // on another device, or if the provider knows no such codes, by pasting.
 func (l *loginFlags) person(e *env, issuer, connector string) oidc.Provider {
 	device := oidc.Device{Issuer: issuer, Show: showCode(e), UserAgent: userAgent(), Now: e.now}
-	browser := oidc.Browser{Issuer: issuer, Connector: connector, Out: e.stderr, Env: e.getenv, NoOpen: l.noBrowser, UserAgent: userAgent(), Now: e.now}
+	browser := oidc.Browser{Issuer: issuer, Connector: connector, Out: e.stderr, Env: e.getenv, NoOpen: l.noBrowser, Otherwise: otherwise, UserAgent: userAgent(), Now: e.now}
 	if e.terminal || l.noBrowser {
 		browser.Paste = e.line
 	}

@@ -57,13 +57,18 @@ func providerNames() []string {
 
 func knownProvider(name string) bool { return slices.Contains(providerNames(), name) }
 
-// desktop reports whether a browser can probably open here.
-func (e *env) desktop() bool {
-	if runtime.GOOS != "linux" || e.getenv("BROWSER") != "" {
+// desktop reports whether a browser can probably open here, where the person is.
+func (e *env) desktop() bool { return hasDesktop(runtime.GOOS, e.getenv) }
+
+func hasDesktop(system string, getenv func(string) string) bool {
+	if getenv("BROWSER") != "" {
 		return true
 	}
+	if system != "linux" {
+		return getenv("SSH_CONNECTION") == "" // it would open on a screen that is elsewhere
+	}
 	for _, name := range []string{"DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME"} {
-		if e.getenv(name) != "" {
+		if getenv(name) != "" {
 			return true
 		}
 	}

@@ -77,6 +77,7 @@ func runWhoami(ctx context.Context, e *env, l *loginFlags, out *outputFlags) err
 		reports = append(reports, r)
 	}
 	if given == nil && l.only == "" {
+		reports = append([]providerReport{{name: "given", err: errors.New("no " + tokenVariable + " and no --identity-token")}}, reports...)
 		reports = append(reports, personReports(ctx, e)...)
 	}
 	if err := printWhoami(e, out, who, reports); err != nil {
@@ -86,7 +87,7 @@ func runWhoami(ctx context.Context, e *env, l *loginFlags, out *outputFlags) err
 	case failed != nil:
 		return failed
 	case who == nil && e.ci():
-		return &check.Error{Check: check.OIDCToken, Err: errNoToken, Next: "each line says what its provider needs"}
+		return &check.Error{Check: check.OIDCToken, Err: errNoToken, Next: needsToken}
 	case who == nil:
 		return nil // a person would be asked
 	}
