@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"syscall"
@@ -82,7 +83,7 @@ func (l *loginFlags) given(e *env) (oidc.Provider, error) {
 	}
 	switch {
 	case l.tokenFile == "-":
-		return oidc.FromReader(e.stdin, e.now)
+		return from("standard input", e.stdin, e)
 	case l.tokenFile != "":
 		if strings.Count(l.tokenFile, ".") == 2 && strings.HasPrefix(l.tokenFile, "ey") && !exists(l.tokenFile) {
 			return nil, usage("--identity-token takes a file, not a token: other users can read command lines").
@@ -101,15 +102,45 @@ func (l *loginFlags) given(e *env) (oidc.Provider, error) {
 		if oidc.OthersRead(info) {
 			warnReadable(e)(l.tokenFile)
 		}
-		return oidc.FromReader(f, e.now)
+		return from(l.tokenFile, f, e)
 	}
 	if token := e.getenv(tokenVariable); token != "" && l.only == "" && !l.asksPerson() {
 		if l.agent {
 			return nil, usage("--agent keeps a login; " + tokenVariable + " holds a token, which needs none")
 		}
-		return oidc.FromReader(strings.NewReader(token), e.now)
+		return from(tokenVariable, strings.NewReader(token), e)
 	}
 	return nil, nil
+}
+
+// A source is a token that was given, and where.
+type source struct {
+	oidc.Provider
+	place string
+}
+
+func from(place string, r io.Reader, e *env) (oidc.Provider, error) {
+	p, err := oidc.FromReader(r, e.now)
+	if err != nil {
+		return nil, placed(err, place)
+	}
+	return source{p, place}, nil
+}
+
+func (s source) Token(ctx context.Context, audience string) (oidc.Token, error) {
+	t, err := s.Provider.Token(ctx, audience)
+	return t, placed(err, s.place)
+}
+
+// placed says where a token is that was refused.
+func placed(err error, place string) error {
+	e, ok := errors.AsType[*check.Error](err)
+	if !ok {
+		return err
+	}
+	c := *e
+	c.Err = fmt.Errorf("token of %s: %w", printable(place, 256), e.Err)
+	return &c
 }
 
 // provider returns where the token comes from: a given one, else the first
