@@ -358,6 +358,7 @@ func TestSG5_ManyAtOnce(t *testing.T) {
 	}
 }
 
+// M10: what keeps a login is a socket for its owner alone, and "agent stop" ends it.
 func TestSG5_Modes(t *testing.T) {
 	w := begin(t)
 	for path, want := range map[string]fs.FileMode{w.dir: fs.ModeDir | 0o700, filepath.Join(w.dir, socketName): fs.ModeSocket | 0o600} {

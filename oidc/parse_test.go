@@ -16,7 +16,7 @@ import (
 
 func es256(claims map[string]any) string { return signed(jose.ES256, nil, claims) }
 
-func TestParse(t *testing.T) {
+func TestOI4_Parse(t *testing.T) {
 	set := func(name string, value any) string { return es256(with(func(m map[string]any) { m[name] = value })) }
 	drop := func(names ...string) string {
 		return es256(with(func(m map[string]any) {
