@@ -21,6 +21,12 @@ func TestAgent_TwoRunsAtOnceLogInOnce(t *testing.T) {
 	address := first.address(t)
 	second := sign("other.txt")
 	second.sees(t, `waiting for another run that is logging in`)
+	third := sign("other.txt")
+	third.sees(t, `waiting for another run`)
+	if err := third.cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	third.ends(t, 130)
 	if err := s.Login(t.Context(), address, sandbox.Bob); err != nil {
 		t.Fatal(err)
 	}
