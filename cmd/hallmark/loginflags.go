@@ -51,6 +51,10 @@ func (l *loginFlags) check() error {
 		return usage("--no-browser excludes --identity-provider %q", l.only)
 	case l.device && l.only != "" && l.only != "none" && l.only != "device":
 		return usage("--device excludes --identity-provider %q", l.only)
+	case l.upstream != "" && (l.device || l.only == "device"):
+		return usage("--login goes with a login in the browser; with a code, the page asks which provider")
+	case l.upstream != "" && l.only != "" && l.only != "none" && l.only != "browser":
+		return usage("--login excludes --identity-provider %q", l.only)
 	case l.only != "" && l.only != "none" && !knownProvider(l.only):
 		return usage("there is no identity provider %q", l.only).WithNext("choose one of " + strings.Join(providerNames(), ", ") + ", or none")
 	}
@@ -181,7 +185,7 @@ func (p unattended) Token(ctx context.Context, audience string) (oidc.Token, err
 
 // asksPerson reports whether the flags want somebody to log in.
 func (l *loginFlags) asksPerson() bool {
-	return l.device || l.noBrowser || l.only == "browser" || l.only == "device"
+	return l.device || l.noBrowser || l.upstream != "" || l.only == "browser" || l.only == "device"
 }
 
 // otherwise is for those whose browser is not here.

@@ -65,12 +65,12 @@ func runWhoami(ctx context.Context, e *env, l *loginFlags, out *outputFlags) err
 		token, err := p.Token(ctx, audience)
 		if err != nil {
 			r.err = err
-			if who == nil && failed == nil && !errors.Is(err, oidc.ErrUnavailable) {
+			if who == nil && failed == nil && !l.asksPerson() && !errors.Is(err, oidc.ErrUnavailable) {
 				failed = err // sign would stop here
 			}
 		} else {
 			r.token = &token
-			if who == nil && failed == nil {
+			if who == nil && failed == nil && !l.asksPerson() {
 				who = &token
 			}
 		}
