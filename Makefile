@@ -36,9 +36,11 @@ demo: build bin/sandbox ## sign and verify for real, against the sandbox
 	cd e2e && $(BUILD) -o ../bin/demo ./cmd/demo
 	bin/demo -hallmark bin/hallmark -source .
 
-test: check e2e ## everything that CI runs
+test: ## everything that CI runs; at the end, how many tests did not run
+	@rm -f bin/skipped
+	@$(MAKE) --no-print-directory check e2e
 	@tools/fuzz.sh 2s
-	@echo "make test: all passed"
+	@echo "make test: all passed, $$(cat bin/skipped 2>/dev/null | wc -l) tests skipped; bin/skipped says which"
 
 check: fmt vet lint vuln unit ## formatting, static analysis, race tests, dependency map
 
@@ -48,6 +50,7 @@ fmt:
 vet:
 	$(GO) vet ./...
 	cd e2e && $(GO) vet ./...
+	cd tools && $(GO) vet ./...
 	cd logupload && $(GO) vet ./...
 
 lint:
@@ -59,12 +62,17 @@ vuln: ## known vulnerabilities; says so loudly when the database is out of reach
 	if grep -q 'fetching vulnerabilities' bin/.vuln; then echo "SKIP govulncheck: the vulnerability database is out of reach"; \
 	else cat bin/.vuln; exit $$status; fi
 
-unit:
-	$(GO) test -race -count=1 ./...
-	cd logupload && $(GO) test -count=1 ./...
+# go test that names what it skipped.
+bin/gotest: FORCE
+	cd tools && CGO_ENABLED=0 $(GO) build -o ../bin/gotest ./gotest
+GOTEST = GOTEST_SKIPPED=$(CURDIR)/bin/skipped $(CURDIR)/bin/gotest
 
-e2e: build bin/sandbox ## real servers, real browser, other clients
-	cd e2e && HALLMARK_SANDBOX=$(CURDIR)/bin/sandbox $(GO) test -count=1 -timeout 15m ./...
+unit: bin/gotest
+	$(GOTEST) -race -count=1 ./...
+	cd logupload && $(GOTEST) -count=1 ./...
+
+e2e: build bin/sandbox bin/gotest ## real servers, real browser, other clients
+	cd e2e && HALLMARK_SANDBOX=$(CURDIR)/bin/sandbox HALLMARK_SCREENSHOTS=$${HALLMARK_SCREENSHOTS:-$(CURDIR)/bin/screenshots} $(GOTEST) -count=1 -timeout 15m ./...
 
 fuzz: ## every fuzz target for FUZZTIME (default 10s)
 	@tools/fuzz.sh $(FUZZTIME)

@@ -15,6 +15,7 @@
 package agent
 
 import (
+	"bufio"
 	"crypto"
 	"crypto/sha256"
 	"crypto/x509"
@@ -54,7 +55,7 @@ const (
 // A request is what a client asks, one in a connection.
 type request struct {
 	Version int    `json:"version"`
-	Do      string `json:"do"` // "status", "key", "hold", "sign" or "stop"
+	Do      string `json:"do"` // "status", "turn", "key", "hold", "sign" or "stop"
 	Key     string `json:"key,omitempty"`
 	Digest  []byte `json:"digest,omitempty"`
 	Leaf    []byte `json:"leaf,omitempty"`
@@ -87,22 +88,22 @@ func keyID(public crypto.PublicKey) (string, []byte, error) {
 	return hex.EncodeToString(sum[:]), der, nil
 }
 
-// send writes one message.
+// send writes one message, a line.
 func send(w io.Writer, message any) error {
 	data, err := json.Marshal(message)
 	if err != nil {
 		return check.Refuse("SG-5", check.Internal, "message: %v", err)
 	}
-	if _, err := w.Write(data); err != nil {
+	if _, err := w.Write(append(data, '\n')); err != nil {
 		return check.Refuse("SG-5", check.FS, "agent: %v", err)
 	}
 	return nil
 }
 
-// receive reads one message, which ends where the stream does.
+// receive reads one message, which ends where the line or the stream does.
 func receive(r io.Reader, message any) error {
-	data, err := io.ReadAll(io.LimitReader(r, maxMessage+1))
-	if err != nil {
+	data, err := bufio.NewReader(io.LimitReader(r, maxMessage+1)).ReadBytes('\n')
+	if err != nil && err != io.EOF {
 		return check.Refuse("SG-5", check.FS, "agent: %v", err)
 	}
 	if len(data) > maxMessage {

@@ -58,6 +58,11 @@ type world struct {
 
 func begin(t *testing.T) *world {
 	t.Helper()
+	return beginWith(t, Config{})
+}
+
+func beginWith(t *testing.T, c Config) *world {
+	t.Helper()
 	w := &world{clock: &clock{now: time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)}, dir: folder(t), done: make(chan struct{})}
 	l, err := Listen(w.dir)
 	if err != nil {
@@ -67,7 +72,8 @@ func begin(t *testing.T) *world {
 	ctx, w.stop = context.WithCancel(t.Context())
 	go func() {
 		defer close(w.done)
-		if err := Serve(ctx, l, Config{Now: w.Now, Tick: time.Millisecond}); err != nil {
+		c.Now, c.Tick = w.Now, time.Millisecond
+		if err := Serve(ctx, l, c); err != nil {
 			t.Error(err)
 		}
 	}()
@@ -352,6 +358,7 @@ func TestSG5_ManyAtOnce(t *testing.T) {
 	}
 }
 
+// M10: what keeps a login is a socket for its owner alone, and "agent stop" ends it.
 func TestSG5_Modes(t *testing.T) {
 	w := begin(t)
 	for path, want := range map[string]fs.FileMode{w.dir: fs.ModeDir | 0o700, filepath.Join(w.dir, socketName): fs.ModeSocket | 0o600} {

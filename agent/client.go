@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"io"
+	"net"
 	"time"
 
 	"github.com/hallmarksign/hallmark/internal/check"
@@ -82,7 +83,7 @@ func (c *Client) Stop(ctx context.Context) error {
 	return err
 }
 
-// ask dials, asks one question and reads the answer.
+// ask dials for one question.
 func (c *Client) ask(ctx context.Context, q request) (response, error) {
 	conn, err := dial(ctx, c.dir)
 	if err != nil {
@@ -90,12 +91,14 @@ func (c *Client) ask(ctx context.Context, q request) (response, error) {
 	}
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(talkTime))
+	return c.talk(conn, q)
+}
+
+// talk asks one question and reads the answer.
+func (c *Client) talk(conn net.Conn, q request) (response, error) {
 	q.Version = version
 	if err := send(conn, q); err != nil {
 		return response{}, err
-	}
-	if err := conn.CloseWrite(); err != nil {
-		return response{}, check.Refuse("SG-5", check.FS, "agent: %v", err)
 	}
 	var r response
 	if err := receive(conn, &r); err != nil {

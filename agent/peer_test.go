@@ -22,7 +22,7 @@ const stranger = 65534 // nobody
 func TestStranger(t *testing.T) {
 	path := os.Getenv("HALLMARK_TEST_STRANGER")
 	if path == "" {
-		t.Skip("is run by TestSG5_OtherUser")
+		return
 	}
 	switch os.Getenv("HALLMARK_TEST_DO") {
 	case "connect":

@@ -16,6 +16,7 @@ type Config struct {
 	Now  func() time.Time // time.Now if nil
 	Idle time.Duration    // how long an agent that holds nothing waits to be asked; 10 min if 0
 	Tick time.Duration    // how often it looks whether it may end; 1 s if 0
+	Turn time.Duration    // how long one login keeps others waiting; 5 min if 0
 }
 
 // Serve answers until ctx ends, a client says stop, the last certificate ran out,
@@ -31,9 +32,12 @@ func Serve(ctx context.Context, l *Listener, c Config) error {
 	if c.Tick == 0 {
 		c.Tick = time.Second
 	}
+	if c.Turn == 0 {
+		c.Turn = turnLife
+	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	a := &agent{ring: newKeyring(c.Now), stop: stop, config: c}
+	a := &agent{ring: newKeyring(c.Now), stop: stop, config: c, turns: turns{lines: map[string]*line{}}}
 	a.touch()
 	var wg sync.WaitGroup
 	wg.Go(func() { a.watch(ctx); l.Close() })
@@ -50,8 +54,9 @@ func Serve(ctx context.Context, l *Listener, c Config) error {
 		}
 		slots <- struct{}{}
 		wg.Go(func() {
-			defer func() { <-slots }()
-			a.answer(conn)
+			release := sync.OnceFunc(func() { <-slots })
+			defer release()
+			a.answer(ctx, conn, release)
 		})
 	}
 }
@@ -61,6 +66,7 @@ type agent struct {
 	ring   *keyring
 	stop   func()
 	config Config
+	turns  turns
 
 	mu   sync.Mutex
 	last time.Time // when something was asked
@@ -85,14 +91,17 @@ func (a *agent) watch(ctx context.Context) {
 		a.mu.Lock()
 		idle := a.config.Now().Sub(a.last)
 		a.mu.Unlock()
+		if a.turns.busy() {
+			continue // a login that ends here needs a key
+		}
 		if empty, spent := a.ring.spent(); spent || empty && idle >= a.config.Idle {
 			return
 		}
 	}
 }
 
-// answer serves one connection.
-func (a *agent) answer(conn *net.UnixConn) {
+// answer serves one connection. It calls release before it only waits.
+func (a *agent) answer(ctx context.Context, conn *net.UnixConn, release func()) {
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(talkTime))
 	var q request
@@ -101,6 +110,12 @@ func (a *agent) answer(conn *net.UnixConn) {
 		return
 	}
 	a.touch()
+	if q.Version == version && q.Do == "turn" {
+		release()
+		a.turn(ctx, conn, q.Scope)
+		a.touch()
+		return
+	}
 	r, err := a.do(q)
 	if err != nil {
 		r = response{Refused: err.Error()}
@@ -126,7 +141,7 @@ func (a *agent) do(q request) (r response, err error) {
 		r.Signature, err = a.ring.sign(q.Key, q.Digest)
 	case "stop":
 	default:
-		err = check.Refuse("SG-5", check.Usage, "want status, key, hold, sign or stop, got %q", strictjson.Clip(q.Do))
+		err = check.Refuse("SG-5", check.Usage, "want status, turn, key, hold, sign or stop, got %q", strictjson.Clip(q.Do))
 	}
 	return r, err
 }

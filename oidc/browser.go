@@ -5,10 +5,12 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	gooidc "github.com/coreos/go-oidc/v3/oidc"
@@ -39,6 +41,8 @@ type Browser struct {
 	Env  func(string) string // nil: an empty environment
 	Out  io.Writer           // gets the address to open; nil: nowhere
 
+	// Otherwise is printed if nothing could be opened: what else a person may do.
+	Otherwise string
 	// NoOpen leaves it to the person to open the page, on any machine.
 	NoOpen bool
 	// Paste returns the next line that the person pasted: the address at which
@@ -133,13 +137,23 @@ func (b Browser) show(ctx context.Context, address string, c callback) func() {
 			if err == nil || ctx.Err() != nil {
 				return
 			}
-			fmt.Fprintf(out, "No browser could be opened from here: %s\n", fetch.Excerpt([]byte(err.Error()), address))
+			fmt.Fprintf(out, "No browser could be opened from here: %s.\n%s\n", why(err, address), b.Otherwise)
 		}
 		if b.Paste != nil {
 			c.pasted(ctx, b.Paste, out)
 		}
 	}()
 	return func() { cancel(); <-done }
+}
+
+// why is an error without the name of its check and without the address, for a
+// terminal.
+func why(err error, address string) string {
+	if e, ok := errors.AsType[*check.Error](err); ok && e.Err != nil {
+		err = e.Err
+	}
+	text := fetch.Excerpt([]byte(err.Error()), address)
+	return strings.ReplaceAll(strings.Trim(text, `"`), `\"`, `"`)
 }
 
 func (b Browser) open(ctx context.Context, address string) error {

@@ -62,7 +62,7 @@ func listen(port int, host string) (*listener, error) {
 	}
 	_, taken, _ := net.SplitHostPort(n.Addr().String()) // the standard library wrote it
 	own := net.JoinHostPort(host, taken)
-	return &listener{net: n, host: own, redirect: "http://" + own + callbackPath, arrived: make(chan arrival, 1), served: make(chan struct{})}, nil
+	return &listener{net: &crowd{Listener: n}, host: own, redirect: "http://" + own + callbackPath, arrived: make(chan arrival, 1), served: make(chan struct{})}, nil
 }
 
 // serve answers callbacks until close is called. It returns the one that is
@@ -78,6 +78,7 @@ func (l *listener) serve(ctx context.Context, c callback) callback {
 		MaxHeaderBytes:               60 << 10, // net/http adds 4 KiB
 		ErrorLog:                     log.New(io.Discard, "", 0),
 		BaseContext:                  func(net.Listener) context.Context { return ctx },
+		ConnContext:                  known,
 		ConnState: func(_ net.Conn, s http.ConnState) {
 			switch s {
 			case http.StateNew:
@@ -177,6 +178,7 @@ func (c callback) parameters(raw string) (q map[string]string, ok bool) {
 
 // pass hands the callback to the flow and waits for the page to answer with.
 func (c callback) pass(w http.ResponseWriter, r *http.Request, q map[string]string) {
+	stays(r.Context())
 	pages := make(chan page, 1)
 	sent := make(chan struct{})
 	a := arrival{answer: func(p page) {

@@ -5,11 +5,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"regexp"
 	"runtime"
 	"strings"
@@ -413,4 +415,49 @@ func FuzzCallback(f *testing.F) {
 			t.Fatalf("code %q out of %q", code.reveal(), query)
 		}
 	})
+}
+
+// TestL30_OldestConnectionGivesWay: no more than so many are open, and the one
+// whose callback is being used is not closed to make place.
+func TestL30_OldestConnectionGivesWay(t *testing.T) {
+	m := begin(t, nil)
+	using, use := make(chan struct{}), make(chan struct{})
+	m.intercept = func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path == "/token" {
+			close(using)
+			<-use
+		}
+		return false
+	}
+	open := func() net.Conn {
+		conn, err := net.Dial("tcp", m.host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		return conn
+	}
+	oldest := open()
+	answer := make(chan int, 1)
+	go func() { answer <- m.raw("GET " + m.right() + " HTTP/1.1\r\nHost: " + m.host + "\r\n\r\n") }()
+	<-using
+	var newest net.Conn
+	for range maxOpen + 1 {
+		newest = open()
+	}
+	oldest.SetReadDeadline(time.Now().Add(5 * time.Second))
+	if _, err := oldest.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("oldest connection: got %v, want it closed", err)
+	}
+	newest.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+	if _, err := newest.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("newest connection: got %v, want it open", err)
+	}
+	close(use)
+	if got := <-answer; got != 200 {
+		t.Errorf("the right callback got status %d, want 200", got)
+	}
+	if err := <-m.result; err != nil {
+		t.Error(err)
+	}
 }

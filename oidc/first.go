@@ -42,7 +42,7 @@ func (f first) Token(ctx context.Context, audience string) (Token, error) {
 	return Token{}, &check.Error{Check: check.OIDCToken, Rule: "OI-1", Err: joined(reasons)}
 }
 
-// joined is a list of reasons in one line.
+// joined is a list of reasons in one line, without the words that they share.
 type joined []error
 
 func (j joined) Error() string {
@@ -51,7 +51,7 @@ func (j joined) Error() string {
 		if e, ok := errors.AsType[*check.Error](err); ok && e.Err != nil {
 			err = e.Err
 		}
-		texts = append(texts, err.Error())
+		texts = append(texts, strings.TrimSuffix(err.Error(), ": "+ErrUnavailable.Error()))
 	}
 	return strings.Join(texts, "; ")
 }

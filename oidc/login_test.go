@@ -23,7 +23,7 @@ import (
 	"github.com/hallmarksign/hallmark/internal/fetch"
 )
 
-func TestBrowser_SignsIn(t *testing.T) {
+func TestOI2_OI3_BrowserSignsIn(t *testing.T) {
 	for _, alg := range []jose.SignatureAlgorithm{jose.RS256, jose.ES256} {
 		t.Run(string(alg), func(t *testing.T) {
 			p := newOP(t)
@@ -107,8 +107,8 @@ func TestOI3_EachLoginIsNew(t *testing.T) {
 	wantCheck(t, err, check.Internal, "random")
 }
 
-// TestLogin changes one thing of a login that succeeds.
-func TestLogin(t *testing.T) {
+// TestOI4_OI7_Login changes one thing of a login that succeeds.
+func TestOI4_OI7_Login(t *testing.T) {
 	claim := func(name string, value any) func(*op) {
 		return func(p *op) { p.claims = func(m map[string]any) { m[name] = value } }
 	}
@@ -413,13 +413,13 @@ func TestBrowser_Cancelled(t *testing.T) {
 func TestOI5_Timeout(t *testing.T) {
 	p := newOP(t)
 	b := p.browser(nil)
-	b.Timeout = 100 * time.Millisecond
+	b.Timeout, b.Otherwise = 100*time.Millisecond, "Go elsewhere."
 	b.Open = func(context.Context, string) error { return errors.New("no screen") }
 	var out strings.Builder
 	b.Out = &out
 	_, err := b.Token(t.Context(), "sigstore")
 	wantCheck(t, err, check.OIDCCallback, "want a login within 100ms")
-	if !strings.Contains(out.String(), `No browser could be opened from here: "no screen"`) {
+	if !strings.Contains(out.String(), "No browser could be opened from here: no screen.\nGo elsewhere.\n") {
 		t.Errorf("printed %q", out.String())
 	}
 }

@@ -118,7 +118,7 @@ func start(ctx context.Context, path string, args, environ []string) error {
 	select {
 	case err := <-exited:
 		if err != nil {
-			return check.Refuse("OI-5", check.FS, "program %q: %v", path, err)
+			return check.Refuse("OI-5", check.FS, "program %q ended with %v", path, err)
 		}
 		return nil
 	case <-time.After(openGrace):

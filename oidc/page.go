@@ -68,5 +68,5 @@ func failurePage() page {
 // wrongPage answers what is not the callback of this login.
 func wrongPage(status int) page {
 	return build(status, "Nothing here - hallmark", markNo,
-		"This is not the sign-in that is waiting", "You can close this window.")
+		"This is not the login that is waiting", "It may be one of an earlier run. You can close this window.")
 }

@@ -20,7 +20,12 @@ func (c callback) pasted(ctx context.Context, next func(context.Context) (string
 		"of that page here. It shows as you paste it; it works once, and for this login only.\n\n")
 	for range maxPastes {
 		line, err := next(ctx)
-		if err != nil || ctx.Err() != nil {
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			fmt.Fprintf(out, "Nothing can be pasted any more, as the input has ended. The login still waits for the\n"+
+				"browser, whose port it is if you forward it.\n")
 			return
 		}
 		q, err := c.readPasted(line)

@@ -103,7 +103,7 @@ func TestOI1_FirstOf(t *testing.T) {
 		{"first", []Provider{yes, no}, 1, "yes", "", ""},
 		{"second", []Provider{not("a"), yes, no}, 2, "yes", "", ""},
 		{"an error stops", []Provider{not("a"), no, yes}, 2, "", check.OIDCAud, "wrong"},
-		{"none applies", []Provider{not("a"), not("b")}, 2, "", check.OIDCToken, "not in a: does not apply here; not in b: does not apply here"},
+		{"none applies", []Provider{not("a"), not("b")}, 2, "", check.OIDCToken, "not in a; not in b"},
 		{"none given", nil, 0, "", check.OIDCToken, "no source"},
 		{"nested", []Provider{FirstOf(not("a")), yes}, 2, "yes", "", ""},
 	} {

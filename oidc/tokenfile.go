@@ -34,7 +34,10 @@ func (f TokenFile) Token(_ context.Context, audience string) (Token, error) {
 	path = cmp.Or(path, f.Default, "/var/run/sigstore/cosign/oidc-token")
 	raw, open, err := readFile(path)
 	if errors.Is(err, fs.ErrNotExist) && !asked {
-		return Token{}, unavailable("no file %q", path)
+		if f.Env("SPIFFE_ENDPOINT_SOCKET") != "" {
+			return Token{}, unavailable("SPIFFE is here, but SIGSTORE_ID_TOKEN_FILE names no file in which a helper keeps a JWT-SVID")
+		}
+		return Token{}, unavailable("no SIGSTORE_ID_TOKEN_FILE (Kubernetes, SPIFFE), and no file %q", path)
 	}
 	if err != nil {
 		return Token{}, err

@@ -30,16 +30,32 @@ func (r *signRun) login(ctx context.Context, signer *sign.Signer) (*sign.Session
 	scope := r.scope()
 	signer.NewKey = func(ctx context.Context) (crypto.Signer, error) { return client.NewKey(ctx) }
 	signer.CA = keepingCA{signer.CA, client, scope}
-	key, leaf, err := client.Held(ctx, scope, r.e.now().Add(sign.MinLife))
+	if session, err := r.continued(ctx, signer, client, scope); session != nil || err != nil {
+		return session, err
+	}
+	done, err := client.Turn(ctx, scope, func() {
+		r.o.output.say(r.e, "hallmark: waiting for another run that is logging in")
+	})
 	if err != nil {
 		return nil, err
 	}
-	if key == nil {
-		return signer.Login(ctx)
+	defer done()
+	if session, err := r.continued(ctx, signer, client, scope); session != nil || err != nil {
+		return session, err
+	}
+	return signer.Login(ctx)
+}
+
+// continued is a session with the login that the agent holds, nil if it holds
+// none, or none whom the trusted root and --expect accept.
+func (r *signRun) continued(ctx context.Context, signer *sign.Signer, client *agent.Client, scope string) (*sign.Session, error) {
+	key, leaf, err := client.Held(ctx, scope, r.e.now().Add(sign.MinLife))
+	if key == nil || err != nil {
+		return nil, err
 	}
 	who, err := r.named(leaf)
 	if err != nil || r.o.login.expected(who) != nil {
-		return signer.Login(ctx) // as somebody whom the trusted root and --expect accept
+		return nil, nil
 	}
 	left := who.Expiry.Sub(r.e.now()).Round(time.Second)
 	r.o.output.say(r.e, "hallmark: signing as %s, from the agent, for another %s", printable(subjectOf(who), 1024), left)

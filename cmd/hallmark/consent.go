@@ -42,6 +42,19 @@ func (r *signRun) consent(ctx context.Context, who oidc.Token) error {
 	return nil
 }
 
+// canConsent refuses before somebody logs in for nothing: whoever it is, nobody
+// could agree.
+func (r *signRun) canConsent(tokens oidc.Provider) error {
+	if tokens != nil || r.o.yes || r.e.ci() || r.e.terminal || newConsents(r.e).any(r.o.trust.name(r.e)) {
+		return nil
+	}
+	return errNobody()
+}
+
+func errNobody() error {
+	return usage("nobody is there to agree that this becomes public").WithNext("add --yes if you agree; --dry-run shows what it is")
+}
+
 func (r *signRun) announce(who oidc.Token) {
 	w := r.e.stderr
 	fmt.Fprintf(w, "This becomes public and stays public:\n  identity  %s\n", printable(subjectOf(who), 1024))
@@ -56,7 +69,7 @@ func (r *signRun) announce(who oidc.Token) {
 // confirm asks whoever is there to agree, after what becomes public was shown.
 func confirm(ctx context.Context, e *env, question string) error {
 	if !e.terminal {
-		return usage("nobody is there to agree that this becomes public").WithNext("add --yes if you agree")
+		return errNobody()
 	}
 	fmt.Fprintf(e.stderr, "%s [y/N] ", question)
 	answer, err := ask(ctx, e)
@@ -95,6 +108,12 @@ func newConsents(e *env) consents {
 func (c consents) has(line string) bool {
 	lines, _ := c.read()
 	return slices.Contains(lines, line)
+}
+
+// any reports whether anybody agreed on an instance.
+func (c consents) any(instance string) bool {
+	lines, _ := c.read()
+	return slices.ContainsFunc(lines, func(line string) bool { return strings.HasPrefix(line, instance+"\t") })
 }
 
 func (c consents) add(line string) error {

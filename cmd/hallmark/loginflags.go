@@ -1,6 +1,10 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
 	"os"
 	"strings"
 	"syscall"
@@ -47,6 +51,10 @@ func (l *loginFlags) check() error {
 		return usage("--no-browser excludes --identity-provider %q", l.only)
 	case l.device && l.only != "" && l.only != "none" && l.only != "device":
 		return usage("--device excludes --identity-provider %q", l.only)
+	case l.upstream != "" && (l.device || l.only == "device"):
+		return usage("--login goes with a login in the browser; with a code, the page asks which provider")
+	case l.upstream != "" && l.only != "" && l.only != "none" && l.only != "browser":
+		return usage("--login excludes --identity-provider %q", l.only)
 	case l.only != "" && l.only != "none" && !knownProvider(l.only):
 		return usage("there is no identity provider %q", l.only).WithNext("choose one of " + strings.Join(providerNames(), ", ") + ", or none")
 	}
@@ -79,7 +87,7 @@ func (l *loginFlags) given(e *env) (oidc.Provider, error) {
 	}
 	switch {
 	case l.tokenFile == "-":
-		return oidc.FromReader(e.stdin, e.now)
+		return from("standard input", e.stdin, e)
 	case l.tokenFile != "":
 		if strings.Count(l.tokenFile, ".") == 2 && strings.HasPrefix(l.tokenFile, "ey") && !exists(l.tokenFile) {
 			return nil, usage("--identity-token takes a file, not a token: other users can read command lines").
@@ -98,15 +106,45 @@ func (l *loginFlags) given(e *env) (oidc.Provider, error) {
 		if oidc.OthersRead(info) {
 			warnReadable(e)(l.tokenFile)
 		}
-		return oidc.FromReader(f, e.now)
+		return from(l.tokenFile, f, e)
 	}
 	if token := e.getenv(tokenVariable); token != "" && l.only == "" && !l.asksPerson() {
 		if l.agent {
 			return nil, usage("--agent keeps a login; " + tokenVariable + " holds a token, which needs none")
 		}
-		return oidc.FromReader(strings.NewReader(token), e.now)
+		return from(tokenVariable, strings.NewReader(token), e)
 	}
 	return nil, nil
+}
+
+// A source is a token that was given, and where.
+type source struct {
+	oidc.Provider
+	place string
+}
+
+func from(place string, r io.Reader, e *env) (oidc.Provider, error) {
+	p, err := oidc.FromReader(r, e.now)
+	if err != nil {
+		return nil, placed(err, place)
+	}
+	return source{p, place}, nil
+}
+
+func (s source) Token(ctx context.Context, audience string) (oidc.Token, error) {
+	t, err := s.Provider.Token(ctx, audience)
+	return t, placed(err, s.place)
+}
+
+// placed says where a token is that was refused.
+func placed(err error, place string) error {
+	e, ok := errors.AsType[*check.Error](err)
+	if !ok {
+		return err
+	}
+	c := *e
+	c.Err = fmt.Errorf("token of %s: %w", printable(place, 256), e.Err)
+	return &c
 }
 
 // provider returns where the token comes from: a given one, else the first
@@ -129,21 +167,35 @@ func (l *loginFlags) provider(e *env, given oidc.Provider, issuer string) (oidc.
 	case l.only != "":
 		return ambientByName(e, l.only), nil
 	case e.ci():
-		return oidc.FirstOf(ambient(e)...), nil
+		return unattended{oidc.FirstOf(ambient(e)...)}, nil
 	}
 	return oidc.FirstOf(append(ambient(e), person)...), nil
 }
 
+// unattended says what is missing where no provider applies.
+type unattended struct{ oidc.Provider }
+
+func (p unattended) Token(ctx context.Context, audience string) (oidc.Token, error) {
+	t, err := p.Provider.Token(ctx, audience)
+	if errors.Is(err, oidc.ErrUnavailable) {
+		err = &check.Error{Check: check.OIDCToken, Rule: "OI-1", Err: fmt.Errorf("%w: %s", errNoToken, reasonOf(err)), Next: needsToken}
+	}
+	return t, err
+}
+
 // asksPerson reports whether the flags want somebody to log in.
 func (l *loginFlags) asksPerson() bool {
-	return l.device || l.noBrowser || l.only == "browser" || l.only == "device"
+	return l.device || l.noBrowser || l.upstream != "" || l.only == "browser" || l.only == "device"
 }
+
+// otherwise is for those whose browser is not here.
+const otherwise = "Open it yourself, or end this and say --device to log in from another machine."
 
 // person returns the login of a person: where no browser can open, with a code
 // on another device, or if the provider knows no such codes, by pasting.
 func (l *loginFlags) person(e *env, issuer, connector string) oidc.Provider {
 	device := oidc.Device{Issuer: issuer, Show: showCode(e), UserAgent: userAgent(), Now: e.now}
-	browser := oidc.Browser{Issuer: issuer, Connector: connector, Out: e.stderr, Env: e.getenv, NoOpen: l.noBrowser, UserAgent: userAgent(), Now: e.now}
+	browser := oidc.Browser{Issuer: issuer, Connector: connector, Out: e.stderr, Env: e.getenv, NoOpen: l.noBrowser, Otherwise: otherwise, UserAgent: userAgent(), Now: e.now}
 	if e.terminal || l.noBrowser {
 		browser.Paste = e.line
 	}

@@ -18,13 +18,15 @@ type namedProvider struct {
 // machines lists the machine identities in the order in which they are asked:
 // those that a variable announces exactly before those that need a look.
 func machines(e *env) []namedProvider {
+	google := oidc.Google{Env: e.getenv, UserAgent: userAgent(), Now: e.now}
 	return []namedProvider{
 		{"github", oidc.GitHub{Env: e.getenv, UserAgent: userAgent(), Now: e.now}},
 		{"gitlab", oidc.GitLab{Env: e.getenv, Now: e.now}},
 		{"buildkite", oidc.Buildkite{Env: e.getenv, UserAgent: userAgent(), Now: e.now}},
 		{"circleci", oidc.CircleCI{Env: e.getenv, Now: e.now}},
 		{"file", oidc.TokenFile{Env: e.getenv, Warn: warnReadable(e), Now: e.now}},
-		{"google", oidc.Google{Env: e.getenv, UserAgent: userAgent(), Now: e.now}},
+		{"google-impersonate", oidc.GoogleImpersonation{Machine: google}},
+		{"google", google},
 	}
 }
 
@@ -55,13 +57,18 @@ func providerNames() []string {
 
 func knownProvider(name string) bool { return slices.Contains(providerNames(), name) }
 
-// desktop reports whether a browser can probably open here.
-func (e *env) desktop() bool {
-	if runtime.GOOS != "linux" || e.getenv("BROWSER") != "" {
+// desktop reports whether a browser can probably open here, where the person is.
+func (e *env) desktop() bool { return hasDesktop(runtime.GOOS, e.getenv) }
+
+func hasDesktop(system string, getenv func(string) string) bool {
+	if getenv("BROWSER") != "" {
 		return true
 	}
+	if system != "linux" {
+		return getenv("SSH_CONNECTION") == "" // it would open on a screen that is elsewhere
+	}
 	for _, name := range []string{"DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME"} {
-		if e.getenv(name) != "" {
+		if getenv(name) != "" {
 			return true
 		}
 	}

@@ -27,6 +27,9 @@ const audience = "sigstore"
 
 var errNoToken = errors.New("this is a pipeline and it has no identity token")
 
+// needsToken is what a pipeline can do that no provider knows.
+const needsToken = "put a token for the audience sigstore in SIGSTORE_ID_TOKEN, or name a file in SIGSTORE_ID_TOKEN_FILE"
+
 // services are what one signing uses, and the verifier that checks them all.
 type services struct {
 	root     *trustroot.Root

@@ -41,6 +41,9 @@ func (r *signRun) sign(ctx context.Context, tokens oidc.Provider) (outcome, erro
 	}
 	signer.Consent = r.consent
 	signer.Check = r.check
+	if err := r.canConsent(tokens); err != nil {
+		return outcome{}, err
+	}
 	session, err := r.login(ctx, signer)
 	if err != nil {
 		return outcome{}, err

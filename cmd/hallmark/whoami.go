@@ -65,18 +65,19 @@ func runWhoami(ctx context.Context, e *env, l *loginFlags, out *outputFlags) err
 		token, err := p.Token(ctx, audience)
 		if err != nil {
 			r.err = err
-			if who == nil && failed == nil && !errors.Is(err, oidc.ErrUnavailable) {
+			if who == nil && failed == nil && !l.asksPerson() && !errors.Is(err, oidc.ErrUnavailable) {
 				failed = err // sign would stop here
 			}
 		} else {
 			r.token = &token
-			if who == nil && failed == nil {
+			if who == nil && failed == nil && !l.asksPerson() {
 				who = &token
 			}
 		}
 		reports = append(reports, r)
 	}
 	if given == nil && l.only == "" {
+		reports = append([]providerReport{{name: "given", err: errors.New("no " + tokenVariable + " and no --identity-token")}}, reports...)
 		reports = append(reports, personReports(ctx, e)...)
 	}
 	if err := printWhoami(e, out, who, reports); err != nil {
@@ -86,7 +87,7 @@ func runWhoami(ctx context.Context, e *env, l *loginFlags, out *outputFlags) err
 	case failed != nil:
 		return failed
 	case who == nil && e.ci():
-		return &check.Error{Check: check.OIDCToken, Err: errNoToken, Next: "each line says what its provider needs"}
+		return &check.Error{Check: check.OIDCToken, Err: errNoToken, Next: needsToken}
 	case who == nil:
 		return nil // a person would be asked
 	}
@@ -171,7 +172,7 @@ func printWhoami(e *env, out *outputFlags, who *oidc.Token, reports []providerRe
 		} else {
 			says = subjectOf(*r.token)
 		}
-		if _, err := fmt.Fprintf(e.stdout, "  %-10s %s\n", r.name, printable(says, 1024)); err != nil {
+		if _, err := fmt.Fprintf(e.stdout, "  %-18s %s\n", r.name, printable(says, 1024)); err != nil {
 			return err
 		}
 	}

@@ -62,6 +62,20 @@ func TestDevice_AtTheSandbox(t *testing.T) {
 	b.clean(t)
 }
 
+// TestDevice_AtDex is the same at a third make, whose page has the code already.
+func TestDevice_AtDex(t *testing.T) {
+	b := openTab(t, true)
+	issuer := startDex(t)
+	s := newScene(t, issuer)
+	p := s.start(t, nil, nil, append([]string{"sign", "--yes", "--device", "app.txt"}, s.services(t, issuer)...)...)
+	b.do(t, chromedp.Navigate(p.sees(t, `(?m)^  (http://\S+user_code=\S+)$`)), chromedp.WaitVisible(`input[name="user_code"]`),
+		chromedp.Focus(`input[name="user_code"]`), chromedp.KeyEvent(kb.Enter))
+	threePages(t, b)
+	p.ends(t, 0)
+	s.verify(t, "app.txt", issuer, sandbox.Bob)
+	b.clean(t)
+}
+
 // cpu is the time a process has used, user and system.
 func cpu(t *testing.T, pid int) time.Duration {
 	t.Helper()

@@ -1,12 +1,10 @@
 package login
 
 import (
-	"bufio"
 	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -39,7 +37,7 @@ var install = sync.OnceValues(func() (string, error) {
 	if _, err := os.Stat(filepath.Join(dir, "node_modules", "oidc-provider")); err == nil && fresh {
 		return dir, nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := buildTime()
 	defer cancel()
 	npm := exec.CommandContext(ctx, "npm", "ci", "--omit-lockfile-registry-resolved", "--ignore-scripts", "--no-audit", "--no-fund")
 	npm.Dir, npm.WaitDelay = dir, 5*time.Second
@@ -49,6 +47,11 @@ var install = sync.OnceValues(func() (string, error) {
 	}
 	return dir, nil
 })
+
+// buildTime is what fetching and building a provider may take.
+func buildTime() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.Background(), 4*time.Minute)
+}
 
 type installError struct {
 	said string
@@ -71,24 +74,5 @@ func startPanva(t *testing.T) string {
 	}
 	cmd := exec.Command("node", "provider.mjs")
 	cmd.Dir = dir
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		in.Close()
-		cmd.Wait()
-	})
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatalf("provider does not start: %v", err)
-	}
-	return strings.TrimSpace(line)
+	return startProvider(t, cmd)
 }

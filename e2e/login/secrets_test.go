@@ -2,13 +2,16 @@ package login
 
 import (
 	"bufio"
+	"cmp"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hallmarksign/hallmark/e2e/sandbox"
 )
@@ -22,18 +25,12 @@ const calls = "trace=execve,execveat,open,openat,creat,write,pwrite64,writev,pwr
 // the name of one, in what is printed, or in what the servers get that have
 // nothing to do with the login (OI-9, M5, M8, M11, M15, M17; acceptance).
 func TestSecretsStayInMemory(t *testing.T) {
-	strace, err := exec.LookPath("strace")
-	if err != nil {
-		skip(t, "there is no strace; apt-get install strace")
-	}
-	if out, err := exec.Command(strace, "-f", "/bin/true").CombinedOutput(); err != nil {
-		skip(t, "strace can't trace here: %v %s", err, out)
-	}
 	for _, c := range []struct {
 		name string
 		args []string
 	}{{"browser", nil}, {"browser and agent", []string{"--agent"}}} {
 		t.Run(c.name, func(t *testing.T) {
+			strace := findStrace(t)
 			s := newScene(t)
 			w := tap(s.Sandbox)
 			trace := filepath.Join(t.TempDir(), "trace")
@@ -62,6 +59,96 @@ func TestSecretsStayInMemory(t *testing.T) {
 			w.checkServers(t)
 		})
 	}
+}
+
+// findStrace returns the program, or skips the test.
+func findStrace(t *testing.T) string {
+	t.Helper()
+	named := os.Getenv("HALLMARK_STRACE")
+	give := skip
+	if named != "" {
+		give = (*testing.T).Fatalf
+	}
+	path, err := exec.LookPath(cmp.Or(named, "strace"))
+	if err != nil {
+		give(t, "there is no strace; apt-get install strace: %v", err)
+	}
+	if out, err := exec.Command(path, "-f", "/bin/true").CombinedOutput(); err != nil {
+		give(t, "strace can't trace here: %v %s", err, out)
+	}
+	return path
+}
+
+// TestSecretsStayInMemory_WithoutStrace is the same where nothing can be traced:
+// the browser keeps what it was started with, and the system says what the
+// process was and which files it has open while it waits (OI-9, M8, M11, M15).
+func TestSecretsStayInMemory_WithoutStrace(t *testing.T) {
+	s := newScene(t)
+	w := tap(s.Sandbox)
+	temp, kept := t.TempDir(), filepath.Join(t.TempDir(), "kept")
+	browser := filepath.Join(t.TempDir(), "browser")
+	script := "#!/bin/sh\n{ echo \"$0 $*\"; env; } > " + kept + ".new && mv " + kept + ".new " + kept + "\n"
+	if err := os.WriteFile(browser, []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	given := "canary-" + strings.Repeat("c4n4ry", 8)
+	w.keep("token of the environment", given)
+	p := s.start(t, nil, []string{"BROWSER=" + browser, "TMPDIR=" + temp, "ACTIONS_ID_TOKEN_REQUEST_TOKEN=" + given}, "sign", "--yes", "app.txt")
+	address := p.address(t)
+	seen := whatIsOpen(t, p.cmd.Process.Pid)
+	started := await(t, kept)
+	if err := s.Login(t.Context(), address, sandbox.Bob); err != nil {
+		t.Fatal(err)
+	}
+	p.ends(t, 0)
+	w.complete(t)
+	if !strings.Contains(string(started), browser+" http://") || !strings.Contains(string(started), "\nPATH=") {
+		t.Errorf("the browser kept %q, want its arguments and its environment", started)
+	}
+	for place, text := range map[string]string{"what is printed": p.said.String(), "the browser": string(started), "the process": seen} {
+		if n := w.leaks(text); n != nil {
+			t.Errorf("%v in %s:\n%s", n, place, text)
+		}
+	}
+	w.checkFiles(t, s.hallmark.Dir, temp)
+	w.checkServers(t)
+}
+
+// await reads a file that another program writes.
+func await(t *testing.T, path string) []byte {
+	t.Helper()
+	for range 200 {
+		if data, err := os.ReadFile(path); err == nil {
+			return data
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Fatalf("%s was not written", path)
+	return nil
+}
+
+// whatIsOpen is the command line of a process and the content of each file that it
+// has open, where the system shows them.
+func whatIsOpen(t *testing.T, pid int) string {
+	t.Helper()
+	proc := filepath.Join("/proc", strconv.Itoa(pid))
+	line, err := os.ReadFile(filepath.Join(proc, "cmdline"))
+	if err != nil {
+		t.Logf("nothing is known of the process: %v", err)
+		return ""
+	}
+	text := string(line)
+	links, err := filepath.Glob(filepath.Join(proc, "fd", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, link := range links {
+		if info, err := os.Stat(link); err == nil && info.Mode().IsRegular() {
+			data, _ := os.ReadFile(link) // may be closed by now
+			text += "\n" + string(data)
+		}
+	}
+	return text
 }
 
 // toSocket matches a write to a socket: what strace prints for the descriptor.

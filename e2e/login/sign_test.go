@@ -61,26 +61,34 @@ func twoPages(t *testing.T, b *tab) {
 }
 
 // TestSignInABrowser is the whole of "hallmark sign" with a person before a real
-// browser, at providers of two makes.
+// browser, at providers of three makes.
 func TestSignInABrowser(t *testing.T) {
 	for _, c := range []struct {
-		name    string
-		panva   bool
-		person  person
-		scripts bool
+		name     string
+		provider func(*testing.T) string // returns its issuer; nil: the sandbox's
+		login    string
+		person   person
+		scripts  bool
+		who      string
 	}{
-		{"sandbox by mouse", false, byMouse, true},
-		{"sandbox by keyboard without scripts", false, byKeyboard, false},
-		{"panva by keyboard", true, twoPages, true},
-		{"panva without scripts", true, twoPages, false},
+		{"sandbox by mouse", nil, "", byMouse, true, sandbox.Bob},
+		{"sandbox by keyboard without scripts", nil, "", byKeyboard, false, sandbox.Bob},
+		{"panva by keyboard", startPanva, "", twoPages, true, sandbox.Bob},
+		{"panva without scripts", startPanva, "", twoPages, false, sandbox.Bob},
+		{"dex by keyboard", startDex, "", threePages, true, sandbox.Bob},
+		{"dex without scripts", startDex, "", threePages, false, sandbox.Bob},
+		{"dex without the page that asks which", startDex, "google", agree, true, kilgore},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := openTab(t, c.scripts)
 			args := []string{"sign", "--yes", "app.txt"}
+			if c.login != "" {
+				args = append(args, "--login", c.login)
+			}
 			var s *scene
 			var issuer string
-			if c.panva {
-				issuer = startPanva(t)
+			if c.provider != nil {
+				issuer = c.provider(t)
 				s = newScene(t, issuer)
 				args = append(args, s.services(t, issuer)...)
 			} else {
@@ -94,15 +102,30 @@ func TestSignInABrowser(t *testing.T) {
 			p.ends(t, 0)
 			var text string
 			b.do(t, chromedp.Text("body", &text))
-			for _, want := range []string{"Signed in as " + sandbox.Bob, "You can close this window"} {
+			for _, want := range []string{"Signed in as " + c.who, "You can close this window"} {
 				if !strings.Contains(text, want) {
 					t.Errorf("page is %q, want it to say %q", text, want)
 				}
 			}
 			checkLook(t, b, "success")
 			b.clean(t)
-			s.verify(t, "app.txt", issuer, sandbox.Bob)
+			s.verify(t, "app.txt", issuer, c.who)
 		})
+	}
+}
+
+// TestRefusedAtTheProvider: a person who presses Cancel is told so at once, on the
+// page and in the terminal (L26).
+func TestRefusedAtTheProvider(t *testing.T) {
+	b := openTab(t, false)
+	issuer := startPanva(t)
+	s := newScene(t, issuer)
+	p := s.start(t, nil, nil, append([]string{"sign", "--yes", "app.txt"}, s.services(t, issuer)...)...)
+	b.do(t, chromedp.Navigate(p.address(t)), chromedp.WaitVisible(`a[href$="/abort"]`), chromedp.Click(`a[href$="/abort"]`),
+		b.until("Not signed in - hallmark"))
+	p.ends(t, 1)
+	if !strings.Contains(p.said.String(), "access_denied") {
+		t.Errorf("hallmark does not say why:\n%s", p.said)
 	}
 }
 

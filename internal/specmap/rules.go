@@ -5,7 +5,7 @@ func groups() map[string]string {
 	return map[string]string{
 		"LM": "limits", "BP": "bundle parsing", "TM": "time of signing", "CC": "certificate chain", "CT": "certificate transparency", "ID": "identity",
 		"R1": "Rekor v1 entry", "R2": "Rekor v2 entry", "WN": "notes, checkpoints, witnesses", "EB": "entry body and bundle agree", "TS": "RFC 3161 timestamps",
-		"TT": "thresholds", "TR": "trusted root", "ER": "results and errors",
+		"TT": "thresholds", "TR": "trusted root", "ER": "results and errors", "OI": "login",
 	}
 }
 
@@ -117,5 +117,14 @@ func rules() []Rule {
 		{ID: "ER-3", Title: "what the JSON answer holds", Place: "verify.result"},
 		{ID: "ER-4", Title: "text from outside is escaped and clipped", Place: "strictjson.Clip, hallmark.report"},
 		{ID: "ER-5", Title: "an answer that cannot be written changes the exit status", Place: "hallmark.run"},
+		{ID: "OI-1", Title: "tokens come from a file, the surroundings, a browser, a code, in that order; never from the command line"},
+		{ID: "OI-2", Title: "authorization code with PKCE S256, never plain"},
+		{ID: "OI-3", Title: "state and nonce of 128 bits and more, once; at_hash; RFC 9207"},
+		{ID: "OI-4", Title: "signature, issuer, audience, times and address of a token"},
+		{ID: "OI-5", Title: "a loopback listener for one callback that nothing wrong ends"},
+		{ID: "OI-6", Title: "pages are constant, without scripts and without the network", Place: "oidc.send, oidc.policy"},
+		{ID: "OI-7", Title: "discovery: exactly the issuer, https, one host"},
+		{ID: "OI-8", Title: "pasting only when asked for, with the state"},
+		{ID: "OI-9", Title: "secrets print as [redacted] and stay in memory", Place: "oidc.newSecret, oidc.environment, agent.Harden"},
 	}
 }

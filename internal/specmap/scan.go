@@ -21,9 +21,9 @@ type finding struct {
 
 var (
 	// inText finds ids such as "WN-4" in names of subtests and tables.
-	inText = regexp.MustCompile(`\b(LM|BP|TM|CC|CT|ID|R1|R2|WN|EB|TS|TT|TR|ER)-(\d+)\b`)
+	inText = regexp.MustCompile(`\b(LM|BP|TM|CC|CT|ID|R1|R2|WN|EB|TS|TT|TR|ER|OI)-(\d+)\b`)
 	// inName finds ids such as WN4 or R1_4 at the start of names of tests.
-	inName = regexp.MustCompile(`^(?:Test|Fuzz|Example)_?(?:(LM|BP|TM|CC|CT|ID|WN|EB|TS|TT|TR|ER)_?(\d+)|(R1|R2)_(\d+))(?:_|$|[A-Z])`)
+	inName = regexp.MustCompile(`^(?:Test|Fuzz|Example)_?(?:(LM|BP|TM|CC|CT|ID|WN|EB|TS|TT|TR|ER|OI)_?(\d+)|(R1|R2)_(\d+))(?:_|$|[A-Z])`)
 )
 
 // scan reads every Go file of the module that root holds.

@@ -20,9 +20,9 @@ type pages struct {
 // it in as well as a person.
 var form = template.Must(template.New("form").Parse(`<!doctype html>
 <meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{{.Title}}</title>
-<style>body{font:16px/1.5 system-ui,sans-serif;max-width:26rem;margin:12vh auto;padding:0 1rem}
+<style>:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:26rem;margin:12vh auto;padding:0 1rem}
 input,button{font:inherit;padding:.4rem .8rem;margin:.2rem 0;width:100%;box-sizing:border-box}
-button{cursor:pointer}p.e{color:#a00}small{color:#666}</style>
+button{cursor:pointer}label{display:block;margin-top:1rem}p.e{color:light-dark(#a00,#f99)}small{color:light-dark(#555,#bbb)}</style>
 <h1>{{.Title}}</h1>
 {{if .Problem}}<p class="e">{{.Problem}}</p>{{end}}
 {{if .Action}}<form method="post" action="{{.Action}}">
