@@ -50,6 +50,9 @@ func (c *Client) Attach(ctx context.Context, a Artifact, s Signature, to Storage
 	if !ok {
 		return nil, check.Refuse("OC-9", check.Usage, "want an image in a registry to attach to, got %q", a.Repository)
 	}
+	if a.Pinned() {
+		return nil, check.Refuse("OC-2", check.Internal, "want a resolved image")
+	}
 	if to&Both == 0 || to&^Both != 0 {
 		return nil, check.Refuse("OC-9", check.Usage, "storage is %d, want referrers, tags or both", to)
 	}

@@ -175,10 +175,13 @@ func (l *listing) referrer(d descriptor) (*Found, error) {
 }
 
 // bundleLayer returns the layer of a manifest that holds a bundle of an image
-// (OC-2).
+// (OC-2). Of a pinned image there is only the digest to compare.
 func bundleLayer(doc *document, image descriptor) (descriptor, error) {
 	if doc.Subject == nil {
 		return descriptor{}, check.Refuse("OC-2", check.OCI, "manifest %s has no subject, want %s", doc.digest, image.Digest)
+	}
+	if image.MediaType == "" && isDocumentType(doc.Subject.MediaType) && doc.Subject.Size <= MaxManifest {
+		image.MediaType, image.Size = doc.Subject.MediaType, doc.Subject.Size
 	}
 	if !doc.Subject.same(image) {
 		return descriptor{}, check.Refuse("OC-2", check.OCI, "manifest %s is about %s (%d bytes, %q), want %s (%d bytes, %q)", doc.digest,

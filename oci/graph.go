@@ -37,7 +37,7 @@ type graph struct {
 // walk visits the manifests of a graph; whatever a manifest needs to exist comes
 // before it: children before their index, subjects before their referrers.
 func walk(ctx context.Context, a Artifact, visit func(context.Context, node) error) error {
-	if a.source == nil || a.extras == nil {
+	if a.source == nil || a.extras == nil || a.Pinned() {
 		return check.Refuse("OC-1", check.Internal, "want a resolved image")
 	}
 	doc, err := fetch(ctx, a.source, a.descriptor())

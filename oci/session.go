@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/hallmarksign/hallmark/internal/check"
 )
@@ -27,13 +28,17 @@ type session struct {
 	tokens    map[string]Secret // by scopes
 	notes     []string
 
+	begun    atomic.Bool   // the first call
+	answered chan struct{} // closed after it, see attempt
+
+	pinging     sync.Mutex // one ping at a time
 	asking      sync.Mutex
 	credentials map[string]Credential // by repository; guarded by asking
 	exchanging  sync.Mutex            // one token request at a time
 }
 
 func newSession(c *Client, host string) *session {
-	s := &session{client: c, host: host, tokens: map[string]Secret{}, credentials: map[string]Credential{}}
+	s := &session{client: c, host: host, tokens: map[string]Secret{}, credentials: map[string]Credential{}, answered: make(chan struct{})}
 	s.binding.registry = host
 	return s
 }
@@ -98,29 +103,9 @@ func (s *session) do(ctx context.Context, c call) (*http.Response, error) {
 // wants to be authenticated to. A registry that hides what it has from strangers
 // may say 403 or 404 instead; it is then asked how by a ping.
 func (s *session) authenticated(ctx context.Context, c call) (*http.Response, error) {
-	used, err := s.authorization(ctx, c, "")
-	if err != nil {
-		return nil, err
-	}
-	res, err := s.send(ctx, c, used)
-	if err != nil {
-		return nil, err
-	}
-	again := res.StatusCode == http.StatusUnauthorized
-	if again {
-		if err := s.learn(res.Header); err != nil {
-			res.Body.Close()
-			return nil, err
-		}
-	} else if used == "" && (res.StatusCode == http.StatusForbidden || res.StatusCode == http.StatusNotFound) {
-		again, err = s.ping(ctx)
-		if err != nil {
-			res.Body.Close()
-			return nil, err
-		}
-	}
-	if !again {
-		return res, nil
+	res, used, again, err := s.attempt(ctx, c)
+	if err != nil || !again {
+		return res, err
 	}
 	auth, err := s.authorization(ctx, c, used)
 	if err != nil {
@@ -132,6 +117,37 @@ func (s *session) authenticated(ctx context.Context, c call) (*http.Response, er
 	}
 	res.Body.Close()
 	return s.send(ctx, c, auth)
+}
+
+// attempt sends a call as the registry is known; again says that the answer told
+// how to be authenticated to. The first call of a session goes alone, so that the
+// others know already and are not turned away one by one.
+func (s *session) attempt(ctx context.Context, c call) (res *http.Response, used string, again bool, err error) {
+	if s.begun.CompareAndSwap(false, true) {
+		defer close(s.answered)
+	} else {
+		select {
+		case <-s.answered:
+		case <-ctx.Done():
+			return nil, "", false, s.translate(ctx.Err())
+		}
+	}
+	if used, err = s.authorization(ctx, c, ""); err != nil {
+		return nil, "", false, err
+	}
+	if res, err = s.send(ctx, c, used); err != nil {
+		return nil, "", false, err
+	}
+	if res.StatusCode == http.StatusUnauthorized {
+		again, err = true, s.learn(res.Header)
+	} else if used == "" && (res.StatusCode == http.StatusForbidden || res.StatusCode == http.StatusNotFound) {
+		again, err = s.ping(ctx)
+	}
+	if err != nil {
+		res.Body.Close()
+		return nil, "", false, err
+	}
+	return res, used, again, nil
 }
 
 // learn keeps the challenge of an answer.
@@ -146,14 +162,17 @@ func (s *session) learn(h http.Header) error {
 	return nil
 }
 
-// ping asks once for the challenge of the registry; true if there is one.
+// ping asks once for the challenge of the registry; true if there is one, which
+// another call may have brought in the meantime.
 func (s *session) ping(ctx context.Context) (bool, error) {
+	s.pinging.Lock()
+	defer s.pinging.Unlock()
 	s.mu.Lock()
-	done := s.pinged || s.challenge != nil
+	done, known := s.pinged || s.challenge != nil, s.challenge != nil
 	s.pinged = true
 	s.mu.Unlock()
 	if done {
-		return false, nil
+		return known, nil
 	}
 	res, err := s.send(ctx, call{method: http.MethodGet, path: "/v2/"}, "")
 	if err != nil {

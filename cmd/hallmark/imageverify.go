@@ -18,6 +18,10 @@ import (
 // maxCandidates bounds the signatures that are looked at for one image.
 const maxCandidates = 64
 
+// imagesAtOnce is how many images are verified at a time: registries, not cores,
+// are waited for.
+const imagesAtOnce = 8
+
 // platformFlags say which of the images behind an index are verified.
 type platformFlags struct {
 	registry registryFlags
@@ -49,11 +53,15 @@ type imageRun struct {
 
 // image verifies one image, or several behind an index.
 func (r *imageRun) image(ctx context.Context, arg string) []verdict {
-	a, err := r.client.Resolve(ctx, reference(arg))
+	flags := &r.o.platforms
+	find := r.client.Pin // the manifest of a digest is needed for its platforms alone
+	if flags.one != "" || flags.all {
+		find = r.client.Resolve
+	}
+	a, err := find(ctx, reference(arg))
 	if err != nil {
 		return []verdict{{artifact: arg, err: named(arg, err)}}
 	}
-	flags := &r.o.platforms
 	if flags.one != "" {
 		child, err := a.Platform(flags.one)
 		if err != nil {
@@ -99,6 +107,12 @@ func (r *imageRun) member(ctx context.Context, a oci.Artifact, parents ...oci.Ar
 				v.claim = f.Bundle
 			}
 			reasons = append(reasons, err)
+		}
+	}
+	if found == 0 && a.Pinned() {
+		if _, err := r.client.Resolve(ctx, a.Ref()); err != nil {
+			v.err = named(a.Ref(), err) // nothing is attached because there is no such image
+			return v
 		}
 	}
 	if found == 0 {
