@@ -159,11 +159,16 @@ func (l *listing) referrer(d descriptor) (*Found, error) {
 	if vague(d) && !isBundleType(doc.kind()) {
 		return nil, nil
 	}
-	layer, err := bundleLayer(doc, l.a.descriptor())
+	return held(l.ctx, l.a.extras, doc, l.a.descriptor())
+}
+
+// held reads the bundle in a manifest.
+func held(ctx context.Context, from source, doc *document, image descriptor) (*Found, error) {
+	layer, err := bundleLayer(doc, image)
 	if err != nil {
 		return nil, err
 	}
-	raw, err := read(l.ctx, l.a.extras, layer, MaxBundle)
+	raw, err := read(ctx, from, layer, MaxBundle)
 	if err != nil {
 		return nil, err
 	}

@@ -445,6 +445,23 @@ func TestTree(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("tree (-want +got):\n%s", d)
 	}
+	held, line := map[string]int{}, []string{""} // of digests, from the image to the last branch
+	for _, b := range tree {
+		at := slices.Index(line, b.Of)
+		if at < 0 {
+			t.Fatalf("%s is not with what it belongs to", b.Digest)
+		}
+		line = append(line[:at+1], b.Digest)
+		for f, err := range b.Bundles(t.Context()) {
+			if err != nil || f.Bundle == nil || f.Where != b.Where {
+				t.Errorf("%s: got %+v, %v, want a bundle", b.Digest, f, err)
+			}
+			held[b.Kind]++
+		}
+	}
+	if d := cmp.Diff(map[string]int{"referrer": 7, "tag": 1}, held); d != "" {
+		t.Errorf("bundles by kind (-want +got):\n%s", d)
+	}
 }
 
 func TestClean(t *testing.T) {

@@ -8,11 +8,13 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/hallmarksign/hallmark/bundle"
 	"github.com/hallmarksign/hallmark/internal/check"
+	"github.com/hallmarksign/hallmark/internal/dsse"
 	"github.com/hallmarksign/hallmark/internal/fulcioext"
 	"github.com/hallmarksign/hallmark/oci"
 )
@@ -72,30 +74,35 @@ func newImageTree(e *env, done *outcome) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return printTree(e.stdout, branches, claimsOf(ctx, c, a))
+		return printTree(e.stdout, branches, func(b oci.Branch) []string { return claimsOf(ctx, b) })
 	})
 }
 
-// claimsOf says, by digest, who the bundles of an image claim to be from.
-// Nothing of it is verified.
-func claimsOf(ctx context.Context, c *oci.Client, a oci.Artifact) map[string]string {
-	claims := map[string]string{}
-	for f, err := range c.Bundles(ctx, a, maxCandidates) {
-		switch {
-		case err != nil || f.Bundle == nil:
-			claims[f.Digest] = "unreadable"
-		default:
-			claims[f.Digest] = claimOf(f.Bundle)
+// claimsOf says who the bundles in a branch claim to be from. Nothing of it is
+// verified.
+func claimsOf(ctx context.Context, b oci.Branch) []string {
+	var claims []string
+	for f, err := range b.Bundles(ctx) {
+		if err != nil {
+			claims = append(claims, "unreadable: "+err.Error())
+			continue
 		}
+		claims = append(claims, claimOf(f.Bundle))
 	}
 	return claims
 }
 
 func claimOf(b *bundle.Bundle) string {
-	text := "claims a key"
+	text := "signature, claims a key"
 	if cert, err := x509.ParseCertificate(b.Certificate); err == nil {
+		text = "signature, claims an unknown identity"
 		if who, err := fulcioext.Parse(cert); err == nil {
-			text = fmt.Sprintf("claims %s (%s), %s", who.Subject, issuerName(who.Issuer), cert.NotBefore.UTC().Format("2006-01-02"))
+			text = fmt.Sprintf("signature, claims %s (%s), %s", who.Subject, issuerName(who.Issuer), cert.NotBefore.UTC().Format(time.RFC3339))
+		}
+	}
+	if b.Envelope != nil {
+		if s, err := dsse.ParseStatement(b.Envelope.Payload); err == nil && s.PredicateType != oci.SignPredicate {
+			text = typeName(s.PredicateType) + " attestation" + strings.TrimPrefix(text, "signature")
 		}
 	}
 	for _, entry := range b.Entries {
@@ -104,7 +111,8 @@ func claimOf(b *bundle.Bundle) string {
 	return text
 }
 
-func printTree(w io.Writer, branches []oci.Branch, claims map[string]string) error {
+// printTree prints a tree, with what is in its branches on lines of their own.
+func printTree(w io.Writer, branches []oci.Branch, claims func(oci.Branch) []string) error {
 	depth := map[string]int{}
 	var b strings.Builder
 	for _, n := range branches {
@@ -114,12 +122,15 @@ func printTree(w io.Writer, branches []oci.Branch, claims map[string]string) err
 		}
 		depth[n.Digest] = level
 		fmt.Fprintf(&b, "%s%-8s %s", strings.Repeat("  ", level), n.Kind, n.Digest)
-		for _, extra := range []string{n.Platform.String(), n.ArtifactType, n.Tag, n.Where, claims[n.Digest]} {
+		for _, extra := range []string{n.Platform.String(), n.ArtifactType, n.Tag, n.Where} {
 			if extra != "" {
 				b.WriteString("  " + printable(extra, 512))
 			}
 		}
 		b.WriteByte('\n')
+		for _, claim := range claims(n) {
+			fmt.Fprintf(&b, "%s- %s\n", strings.Repeat("  ", level+1), printable(claim, 2048))
+		}
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -292,7 +303,7 @@ func newImageClean(e *env, done *outcome) *cobra.Command {
 			_, err := fmt.Fprintln(e.stdout, "nothing to remove")
 			return err
 		}
-		if err := printTree(e.stderr, list, nil); err != nil {
+		if err := printTree(e.stderr, list, func(b oci.Branch) []string { return claimsOf(ctx, b) }); err != nil {
 			return err
 		}
 		if !yes {

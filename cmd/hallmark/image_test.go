@@ -82,8 +82,10 @@ func TestImage_IndexWithFivePlatforms(t *testing.T) {
 			w.must(w.verify("oci:"+archive, "--offline")...)
 			w.must("image", "load", archive, dst+"/loaded:1")
 			w.must(w.verify(dst+"/loaded:1", "--all-platforms")...)
-			if tree := w.must("image", "tree", src+"/app:1"); !strings.Contains(tree, "claims alice@example.com") {
-				t.Errorf("tree does not say who:\n%s", tree)
+			tree := w.must("image", "tree", src+"/app:1")
+			who := "- signature, claims alice@example.com (" + w.Issuer().URL + "), 20"
+			if n := strings.Count(tree, who); n != 6 {
+				t.Errorf("%d branches say %q, want 6:\n%s", n, who, tree)
 			}
 		})
 	}
@@ -153,6 +155,10 @@ func TestImage_OlderSchemeAndAttestations(t *testing.T) {
 		t.Errorf("predicate is %q", out)
 	}
 	w.fails(check.ExitNo, w.verify(host+"/app:1", "--type", "cyclonedx")...)
+	tree := w.must("image", "tree", host+"/app:1")
+	if n := strings.Count(tree, "- signature, claims alice@example.com"); n != 3 || !strings.Contains(tree, "- spdx attestation, claims alice@example.com") {
+		t.Errorf("tree does not say who signed %d of 3 and who attested:\n%s", n, tree)
+	}
 }
 
 // A signature that was made but could not be attached is attached by the next

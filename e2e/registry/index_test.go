@@ -36,7 +36,10 @@ func TestIndex_OnEachRegistry(t *testing.T) {
 				s.fewRequests(t, k, src, ref+":1", 4)            // and what the tag means
 
 				tree := s.run(t, 0, "image", "tree", ref+":1").Stdout
-				for _, d := range append([]string{digest, "claims " + sandbox.Alice}, children...) {
+				if n := strings.Count(tree, "- signature, claims "+sandbox.Alice); n != 6 {
+					t.Errorf("the tree has %d signers, want 6:\n%s", n, tree)
+				}
+				for _, d := range append([]string{digest}, children...) {
 					if !strings.Contains(tree, d) {
 						t.Errorf("the tree does not show %q:\n%s", d, tree)
 					}
