@@ -3,6 +3,7 @@ package oci
 import (
 	"context"
 	"crypto/x509"
+	"encoding/hex"
 	"errors"
 	"time"
 
@@ -180,6 +181,9 @@ func (c *Client) referrerOf(a Artifact, b *bundle.Bundle, raw []byte) (*document
 			return nil, err
 		}
 		notes[noteContent], notes[noteBundleType] = "dsse-envelope", s.PredicateType
+	}
+	if b.Message != nil && b.Message.Digest != nil && "sha256:"+hex.EncodeToString(b.Message.Digest.Value) != a.Digest {
+		return nil, check.Refuse("OC-4", check.Digest, "signature is over %x, want %s", b.Message.Digest.Value, a.Digest)
 	}
 	subject := a.descriptor()
 	return writeDocument(content{

@@ -211,34 +211,6 @@ func printReport(w io.Writer, r oci.Report) error {
 	return err
 }
 
-func newImageAttach(e *env, done *outcome) *cobra.Command {
-	var registry registryFlags
-	var kind string
-	cmd := &cobra.Command{
-		Use:     "attach BUNDLE IMAGE",
-		Short:   "Attach a bundle that exists to an image",
-		Example: "  hallmark image attach app.sigstore.json registry.example.com/app:1.2",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) != 2 {
-				return usage("want a bundle and an image, got %d arguments", len(args))
-			}
-			data, err := readBounded(args[0], bundle.MaxSize)
-			if err != nil {
-				return err
-			}
-			text := strings.TrimSpace(string(data))
-			if _, err := bundle.Parse([]byte(text)); err != nil {
-				return named(args[0], err)
-			}
-			*done, err = attachTo(cmd.Context(), e, &registry, args[1], []byte(text), kind)
-			return err
-		},
-	}
-	registry.register(cmd.Flags())
-	cmd.Flags().StringVar(&kind, "storage", "referrers", "where to keep it: referrers, tags (the older scheme) or both")
-	return cmd
-}
-
 func newImageDownload(e *env, done *outcome) *cobra.Command {
 	return imageCommand(e, done, 1, &cobra.Command{
 		Use:     "download IMAGE",

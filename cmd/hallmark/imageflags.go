@@ -111,6 +111,16 @@ func storage(name string) (oci.Storage, error) {
 	return 0, usage("--storage is %q, want one of %s", name, strings.Join(slices.Sorted(maps.Keys(storages)), ", "))
 }
 
+// storageName is the value of --storage for a storage.
+func storageName(s oci.Storage) string {
+	for name, known := range storages {
+		if known == s {
+			return name
+		}
+	}
+	return ""
+}
+
 // annotations reads key=value pairs.
 func annotations(pairs []string) (map[string]string, error) {
 	if len(pairs) == 0 {
