@@ -147,8 +147,16 @@ func newImageCopy(e *env, done *outcome) *cobra.Command {
 			return err
 		}
 		report, err := c.Copy(ctx, a, reference(args[1]))
-		return errors.Join(err, printReport(e.stdout, report))
+		return errors.Join(unmoved(err), printReport(e.stdout, report))
 	})
+}
+
+// unmoved says of a copy that broke off that it can be repeated.
+func unmoved(err error) error {
+	if refused, ok := errors.AsType[*check.Error](err); ok && refused.Check == check.Net && refused.Next == "" {
+		return refused.WithNext("run the same command again; what is there is not sent again")
+	}
+	return err
 }
 
 func newImageSave(e *env, done *outcome) *cobra.Command {
@@ -191,7 +199,7 @@ func newImageLoad(e *env, done *outcome) *cobra.Command {
 		Example: "  hallmark image load app.tar registry.example.com/app:1.2",
 	}, func(ctx context.Context, c *oci.Client, args []string) error {
 		report, err := c.Load(ctx, strings.TrimPrefix(args[0], "oci:"), reference(args[1]))
-		return errors.Join(err, printReport(e.stdout, report))
+		return errors.Join(unmoved(err), printReport(e.stdout, report))
 	})
 }
 
