@@ -27,6 +27,7 @@ type session struct {
 	challenge *challenge
 	tokens    map[string]Secret // by scopes
 	notes     []string
+	used      *Use // what was shown last
 
 	begun    atomic.Bool   // the first call
 	answered chan struct{} // closed after it, see attempt
@@ -202,6 +203,7 @@ func (s *session) authorization(ctx context.Context, c call, stale string) (stri
 		req := http.Request{Header: http.Header{}}
 		req.SetBasicAuth(cred.Username, string(cred.Password))
 		if field := req.Header.Get("Authorization"); field != stale {
+			s.use(cred)
 			return field, nil
 		}
 		return "", nil
@@ -294,6 +296,13 @@ func (s *session) sendTo(ctx context.Context, origin *url.URL, c call, auth stri
 		req.Header.Set("Authorization", auth)
 	}
 	return s.client.http.Do(req)
+}
+
+// use remembers what was shown.
+func (s *session) use(cred Credential) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.used = &Use{Registry: s.host, Source: cred.Source, Note: cred.Note}
 }
 
 // note remembers what may explain a later refusal.

@@ -51,6 +51,7 @@ func imageCommand(e *env, done *outcome, n int, cmd *cobra.Command, do func(ctx 
 			return err
 		}
 		defer client.CloseIdle()
+		defer sayUsed(e, client)
 		if err := do(cmd.Context(), client, args); err != nil {
 			return err
 		}

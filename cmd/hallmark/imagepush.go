@@ -42,6 +42,9 @@ func (o *signOptions) push(ctx context.Context, e *env, args []string) (outcome,
 	if err != nil {
 		return outcome{}, named(args[0], err)
 	}
+	if !o.output.quiet {
+		sayUsed(e, client)
+	}
 	t, err := o.pushed(client, a, b)
 	if err != nil {
 		return outcome{}, named(o.image.pushOnly, err)
@@ -172,6 +175,7 @@ func attachTo(ctx context.Context, e *env, registry *registryFlags, file, image,
 		return outcome{}, err
 	}
 	defer client.CloseIdle()
+	defer sayUsed(e, client)
 	kind, err := storage(storageName)
 	if err != nil {
 		return outcome{}, err

@@ -76,6 +76,9 @@ func (o *signOptions) imageTargets(ctx context.Context, e *env, s *services, arg
 		}
 		targets = append(targets, list...)
 	}
+	if !o.output.quiet {
+		sayUsed(e, client)
+	}
 	return targets, nil
 }
 

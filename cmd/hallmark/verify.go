@@ -97,6 +97,11 @@ func runVerify(ctx context.Context, e *env, o *verifyOptions, args []string) (ou
 		}
 		defer client.CloseIdle()
 		run.parallel = imagesAtOnce
+		if o.output.explain {
+			defer sayUsed(e, client)
+		} else if !o.output.quiet {
+			defer warnUsed(e, client)
+		}
 		return run.all(ctx, args, (&imageRun{run, client}).image)
 	}
 	return run.all(ctx, args, run.one)
