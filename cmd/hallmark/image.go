@@ -6,13 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/hallmarksign/hallmark/bundle"
+	"github.com/hallmarksign/hallmark/internal/atomicfile"
 	"github.com/hallmarksign/hallmark/internal/check"
 	"github.com/hallmarksign/hallmark/internal/dsse"
 	"github.com/hallmarksign/hallmark/internal/fulcioext"
@@ -166,7 +166,7 @@ func newImageSave(e *env, done *outcome) *cobra.Command {
 		Use:     "save IMAGE --output FILE",
 		Short:   "Write an image with all that belongs to it to one archive",
 		Example: "  hallmark image save registry.example.com/app:1.2 --output app.tar\n  hallmark verify oci:app.tar --from github:owner/repo --offline",
-	}, func(ctx context.Context, c *oci.Client, args []string) (err error) {
+	}, func(ctx context.Context, c *oci.Client, args []string) error {
 		if out == "" {
 			return usage("--output FILE is needed")
 		}
@@ -174,17 +174,12 @@ func newImageSave(e *env, done *outcome) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		f, err := os.OpenFile(out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		var report oci.Report
+		err = atomicfile.Stream(out, 0o644, atomicfile.Options{}, func(w io.Writer) (err error) {
+			report, err = c.Save(ctx, a, w)
+			return err
+		})
 		if err != nil {
-			return fileError(out, err)
-		}
-		defer func() {
-			if err != nil {
-				_ = os.Remove(out)
-			}
-		}()
-		report, err := c.Save(ctx, a, f)
-		if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 			return err
 		}
 		return printReport(e.stdout, report)

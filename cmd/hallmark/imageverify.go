@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -147,22 +148,41 @@ func (r *imageRun) candidate(a oci.Artifact, f oci.Found) (*verify.Result, error
 	return r.verifier.Verify(f.Bundle, artifact, policy, r.e.now())
 }
 
-// noneOf says why no signature of several was accepted: the most telling reason,
-// with the number of the others.
+// maxReasons bounds the reasons that one error repeats.
+const maxReasons = 5
+
+// noneOf says why no signature of several was accepted: every reason, under the
+// check of the most telling one. What could not be read might have been good, so
+// that nothing is decided then (O21).
 func noneOf(reasons []error) error {
 	best := reasons[0]
-	for _, c := range []check.Check{check.Identity, check.Predicate} {
+	tells := func(fits func(check.Check) bool) {
 		for _, err := range slices.Backward(reasons) {
-			if check.Of(err) == c {
+			if fits(check.Of(err)) {
 				best = err
 			}
 		}
 	}
+	tells(func(c check.Check) bool { return c == check.Identity })
+	tells(func(c check.Check) bool { return c == check.Predicate })
+	tells(func(c check.Check) bool { return c.Exit() != check.ExitNo })
 	refused, ok := best.(*check.Error)
 	if !ok || len(reasons) == 1 {
 		return best
 	}
+	var said []string
+	for _, err := range reasons {
+		if text := err.Error(); err != best && !slices.Contains(said, text) && text != refused.Error() {
+			said = append(said, text)
+		}
+	}
+	if more := len(said) - maxReasons; more > 0 {
+		said = append(said[:maxReasons], fmt.Sprintf("and %d other reasons", more))
+	}
 	e := *refused
-	e.Err = fmt.Errorf("none of %d signatures was accepted; one of them: %w", len(reasons), refused.Err)
+	e.Err = fmt.Errorf("none of %d signatures was accepted: %w", len(reasons), refused.Err)
+	if len(said) > 0 {
+		e.Err = fmt.Errorf("%w; %s", e.Err, strings.Join(said, "; "))
+	}
 	return &e
 }
