@@ -257,8 +257,12 @@ func (s *session) send(ctx context.Context, c call, auth string) (*http.Response
 	if !known && errors.Is(err, http.ErrSchemeMismatch) {
 		host := origin.Hostname()
 		if !isLoopback(host) && !s.client.config.AllowHTTP {
-			return nil, check.Refuse("OC-7", check.Net,
+			refused := check.Refuse("OC-7", check.Net,
 				"want https at %q, got plain http, which is allowed at a literal loopback address alone", s.host)
+			if host == "localhost" { // a name like any other, see isLoopback
+				refused.Next = "write 127.0.0.1 instead of localhost"
+			}
+			return nil, refused
 		}
 		origin = &url.URL{Scheme: "http", Host: s.host}
 		res, err = s.sendTo(ctx, origin, c, auth)
