@@ -3,6 +3,7 @@ package oci
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/hallmarksign/hallmark/internal/check"
@@ -93,8 +94,12 @@ func (a Artifact) Platform(want string) (Artifact, error) {
 		}
 	}
 	if len(fits) != 1 {
-		return Artifact{}, check.Refuse("O9", check.Usage, "%d of %d children are for platform %q, want one",
+		refused := check.Refuse("O9", check.Usage, "%d of %d children are for platform %q, want one",
 			len(fits), len(a.Platforms), strictjson.Clip(want))
+		if !a.IsIndex() {
+			return Artifact{}, refused.WithNext("this is one image, not an index: leave the platform out")
+		}
+		return Artifact{}, refused.WithNext(fmt.Sprintf("the index has %q", a.Platforms))
 	}
 	return a.Child(fits[0])
 }

@@ -286,7 +286,11 @@ func newImageClean(e *env, done *outcome) *cobra.Command {
 			if e.ci() || !e.terminal {
 				return usage("nobody is there to agree").WithNext("add --yes if you agree")
 			}
-			fmt.Fprintf(e.stderr, "Remove these %d for good? [y/N] ", len(list))
+			what := "this one"
+			if len(list) > 1 {
+				what = fmt.Sprintf("these %d", len(list))
+			}
+			fmt.Fprintf(e.stderr, "Remove %s for good? [y/N] ", what)
 			if answer, err := ask(ctx, e); err != nil || answer != "y" && answer != "yes" {
 				return usage("not agreed; nothing was removed")
 			}

@@ -164,3 +164,32 @@ func TestImage_OlderSchemeAndAttestations(t *testing.T) {
 		t.Errorf("tree does not say who signed %d of 3 and who attested:\n%s", n, tree)
 	}
 }
+
+// Removing asks first, lists what would go and whose it is, and takes nothing but
+// a yes; who is not there can't agree.
+func TestImage_CleanAsks(t *testing.T) {
+	w := newImageWorld(t)
+	host := newRegistry(t, true)
+	pushIndex(t, host+"/app:1", 1)
+	w.must("sign", host+"/app:1", "--yes")
+	sbom := filepath.Join(w.dir, "sbom.json")
+	write(t, sbom, []byte(`{"spdxVersion":"SPDX-2.3"}`))
+	w.must("attest", host+"/app:1", "--predicate", sbom, "--type", "spdx", "--yes")
+	for _, answer := range []string{"", "\n", "n\n", "yess\n"} {
+		status, stdout, stderr := interactive(t, w.World, w.dir, answer, "image", "clean", host+"/app:1", "--signatures")
+		if status != check.ExitUsage || !strings.Contains(stderr, "Remove this one for good? [y/N]") ||
+			!strings.Contains(stderr, "- signature, claims alice@example.com") || strings.Contains(stderr, "spdx") || stdout != "" {
+			t.Errorf("answer %q: status %d\n%s%s", answer, status, stdout, stderr)
+		}
+	}
+	w.must(w.verify(host + "/app:1")...)
+	status, stdout, stderr := interactive(t, w.World, w.dir, "y\n", "image", "clean", host+"/app:1", "--signatures")
+	if status != check.ExitOK || stdout != "removed 1 of 1\n" {
+		t.Errorf("status %d\n%s%s", status, stdout, stderr)
+	}
+	w.fails(check.ExitNo, w.verify(host+"/app:1")...)
+	w.must(w.verify(host+"/app:1", "--type", "spdx")...)
+	_, rest, _ := strings.Cut(w.must("image", "tree", host+"/app:1"), "image    ")
+	child, _, _ := strings.Cut(rest, "\n")
+	w.must(w.verify(host + "/app@" + child)...) // children keep theirs
+}
