@@ -172,7 +172,7 @@ func resolve(ctx context.Context, from source, tag, digest string) (*document, e
 	}
 	doc, err := from.manifest(ctx, ref)
 	if errors.Is(err, errMissing) {
-		return nil, missing(ref, from.String())
+		return nil, missing(ref, from.String()).WithNext("check the name; registries also say so of what they hide from strangers")
 	}
 	if err != nil {
 		return nil, err

@@ -35,8 +35,12 @@ var errMissing = errors.New("does not exist")
 func fallbackTag(digest string) string { return "sha256-" + digest[len("sha256:"):] }
 
 // missing says so of a thing; as an error for the user.
-func missing(what, where string) error {
-	return check.Refuse("OC-1", check.Net, "want %q in %q, got none", what, where)
+func missing(what, where string) *check.Error {
+	kind := "tag"
+	if isDigest(what) {
+		kind = "digest"
+	}
+	return check.Refuse("OC-1", check.Net, "want %s %q in %q, got none", kind, what, where)
 }
 
 // fetch reads a manifest by its descriptor.

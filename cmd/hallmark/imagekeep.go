@@ -7,8 +7,11 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -35,13 +38,24 @@ func (r *signRun) attach(ctx context.Context, t *target, serialised []byte) erro
 	if err := g.Wait(); err != nil {
 		return r.keep(t, serialised, err)
 	}
-	for _, list := range done {
-		for _, d := range list {
-			t.attached = append(t.attached, d.Where+" "+d.Ref)
-		}
-	}
+	t.attached = slices.Concat(done...)
 	pendingOf(r.e, t).remove()
 	return nil
+}
+
+// attachedText says where a bundle is: at one manifest, or at how many.
+func attachedText(all []oci.Attached) string {
+	if len(all) == 1 {
+		return all[0].Where + " " + all[0].Ref
+	}
+	var text []string
+	for rest := all; len(rest) > 0; {
+		where := rest[0].Where
+		n := len(rest)
+		rest = slices.DeleteFunc(slices.Clone(rest), func(a oci.Attached) bool { return a.Where == where })
+		text = append(text, fmt.Sprintf("%s, %d manifests", where, n-len(rest)))
+	}
+	return strings.Join(text, "; ")
 }
 
 // keep keeps what could not be attached, and says what to repeat.

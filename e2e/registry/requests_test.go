@@ -78,7 +78,7 @@ func TestRequests_NoSuchDigest(t *testing.T) {
 			t.Errorf("%s: %s", k.name, r.Stderr)
 		}
 		none := "sha256:" + strings.Repeat("0", 64)
-		if r := s.verify(t, 3, sandbox.Alice, ref+none); !strings.Contains(r.Stderr, "want \""+none+"\"") {
+		if r := s.verify(t, 3, sandbox.Alice, ref+none); !strings.Contains(r.Stderr, "want digest \""+none+"\"") {
 			t.Errorf("%s: %s", k.name, r.Stderr)
 		}
 	}
