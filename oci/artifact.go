@@ -3,6 +3,7 @@ package oci
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/hallmarksign/hallmark/internal/check"
@@ -10,7 +11,7 @@ import (
 )
 
 // An Artifact is an image or index that was resolved to its digest. Only
-// Client.Resolve and Artifact.Child make one; it is read-only.
+// Client.Resolve, Client.Pin and Artifact.Child make one; it is read-only.
 type Artifact struct {
 	Name         string // as it was asked for
 	Repository   string // "registry/repository", or "oci:PATH"
@@ -53,6 +54,9 @@ func (a Artifact) Ref() string { return a.Repository + "@" + a.Digest }
 // String is Ref.
 func (a Artifact) String() string { return a.Ref() }
 
+// Pinned says that nothing is known of the artifact but its digest, see Pin.
+func (a Artifact) Pinned() bool { return a.Digest != "" && a.MediaType == "" }
+
 // IsIndex says whether the artifact has children.
 func (a Artifact) IsIndex() bool { return isIndexType(a.MediaType) }
 
@@ -90,8 +94,12 @@ func (a Artifact) Platform(want string) (Artifact, error) {
 		}
 	}
 	if len(fits) != 1 {
-		return Artifact{}, check.Refuse("O9", check.Usage, "%d of %d children are for platform %q, want one",
+		refused := check.Refuse("O9", check.Usage, "%d of %d children are for platform %q, want one",
 			len(fits), len(a.Platforms), strictjson.Clip(want))
+		if !a.IsIndex() {
+			return Artifact{}, refused.WithNext("this is one image, not an index: leave the platform out")
+		}
+		return Artifact{}, refused.WithNext(fmt.Sprintf("the index has %q", a.Platforms))
 	}
 	return a.Child(fits[0])
 }
@@ -103,6 +111,18 @@ const layoutPrefix = "oci:"
 // digest both must mean the same. Errors have the check usage for a name that is
 // none, net if the registry does not give it, oci if what it gives is wrong.
 func (c *Client) Resolve(ctx context.Context, ref string) (Artifact, error) {
+	return c.find(ctx, ref, false)
+}
+
+// Pin is Resolve that asks nothing about a name which is a digest already: what
+// is attached to the digest can be listed without its manifest. Media type, size
+// and platforms are unknown then, and so is whether the repository has it; see
+// Pinned. Only Bundles and Resolve take such an artifact further.
+func (c *Client) Pin(ctx context.Context, ref string) (Artifact, error) {
+	return c.find(ctx, ref, true)
+}
+
+func (c *Client) find(ctx context.Context, ref string, pin bool) (Artifact, error) {
 	ref = strings.TrimPrefix(ref, "docker://")
 	if path, ok := strings.CutPrefix(ref, layoutPrefix); ok {
 		return resolveLayout(path)
@@ -116,11 +136,14 @@ func (c *Client) Resolve(ctx context.Context, ref string) (Artifact, error) {
 	if err != nil {
 		return Artifact{}, err
 	}
-	doc, err := resolve(ctx, from, r.tag, r.digest)
-	if err != nil {
-		return Artifact{}, err
+	a := Artifact{Digest: r.digest}
+	if !pin || r.tag != "" {
+		doc, err := resolve(ctx, from, r.tag, r.digest)
+		if err != nil {
+			return Artifact{}, err
+		}
+		a = artifactOf(doc)
 	}
-	a := artifactOf(doc)
 	a.Name, a.Repository, a.Tag = ref, r.context(), r.tag
 	a.source, a.extras = from, extras
 	return a, nil
@@ -149,7 +172,7 @@ func resolve(ctx context.Context, from source, tag, digest string) (*document, e
 	}
 	doc, err := from.manifest(ctx, ref)
 	if errors.Is(err, errMissing) {
-		return nil, missing(ref, from.String())
+		return nil, missing(ref, from.String()).WithNext("check the name; registries also say so of what they hide from strangers")
 	}
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package oci
 import (
 	"context"
 	"crypto/x509"
+	"encoding/hex"
 	"errors"
 	"time"
 
@@ -49,6 +50,9 @@ func (c *Client) Attach(ctx context.Context, a Artifact, s Signature, to Storage
 	into, ok := a.extras.(*repository)
 	if !ok {
 		return nil, check.Refuse("OC-9", check.Usage, "want an image in a registry to attach to, got %q", a.Repository)
+	}
+	if a.Pinned() {
+		return nil, check.Refuse("OC-2", check.Internal, "want a resolved image")
 	}
 	if to&Both == 0 || to&^Both != 0 {
 		return nil, check.Refuse("OC-9", check.Usage, "storage is %d, want referrers, tags or both", to)
@@ -177,6 +181,9 @@ func (c *Client) referrerOf(a Artifact, b *bundle.Bundle, raw []byte) (*document
 			return nil, err
 		}
 		notes[noteContent], notes[noteBundleType] = "dsse-envelope", s.PredicateType
+	}
+	if b.Message != nil && b.Message.Digest != nil && "sha256:"+hex.EncodeToString(b.Message.Digest.Value) != a.Digest {
+		return nil, check.Refuse("OC-4", check.Digest, "signature is over %x, want %s", b.Message.Digest.Value, a.Digest)
 	}
 	subject := a.descriptor()
 	return writeDocument(content{

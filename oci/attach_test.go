@@ -263,6 +263,8 @@ func TestOC9_AttachRefuses(t *testing.T) {
 	}{
 		{"O18 bundle of another image", Signature{Bundle: signed(t, w, other)}, Referrers, check.Statement},
 		{"O19 payload of another image", Signature{Bundle: message, Payload: payload}, Tags, check.Statement},
+		{"O18 signature of something else", Signature{Bundle: message}, Referrers, check.Digest},
+		{"O19 signature of another payload", Signature{Bundle: message, Payload: must(SimplePayload(nil, a))(t)}, Tags, check.Digest},
 		{"no payload", Signature{Bundle: message}, Tags, check.Usage},
 		{"no promise", Signature{Bundle: signed(t, w, a)}, Tags, check.Content},
 		{"no bundle", Signature{Bundle: []byte("{}")}, Referrers, check.Version},

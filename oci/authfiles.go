@@ -27,7 +27,8 @@ type AuthFiles struct {
 }
 
 // AuthPaths returns where credential files are, by the environment: the file in
-// REGISTRY_AUTH_FILE, Docker's, podman's.
+// REGISTRY_AUTH_FILE, Docker's, podman's. Folders of the system count only if they
+// are absolute (XDG base directories).
 func AuthPaths(getenv func(string) string) []string {
 	var paths []string
 	add := func(base string, rest ...string) {
@@ -36,9 +37,11 @@ func AuthPaths(getenv func(string) string) []string {
 		}
 	}
 	home := getenv("HOME")
-	add(getenv("REGISTRY_AUTH_FILE"))
+	if file := getenv("REGISTRY_AUTH_FILE"); file != "" {
+		paths = append(paths, file)
+	}
 	if docker := getenv("DOCKER_CONFIG"); docker != "" {
-		add(docker, "config.json")
+		paths = append(paths, filepath.Join(docker, "config.json"))
 	} else {
 		add(home, ".docker", "config.json")
 	}

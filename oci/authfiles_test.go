@@ -94,8 +94,8 @@ func TestAuthFilesInOrder(t *testing.T) {
 	if d := cmp.Diff(want, AuthPaths(func(k string) string { return env[k] })); d != "" {
 		t.Errorf("paths (-want +got):\n%s", d)
 	}
-	env = map[string]string{"HOME": "/home/a", "REGISTRY_AUTH_FILE": "/r.json", "DOCKER_CONFIG": "/d"}
-	want = []string{"/r.json", "/d/config.json", "/home/a/.config/containers/auth.json"}
+	env = map[string]string{"HOME": "/home/a", "REGISTRY_AUTH_FILE": "r.json", "DOCKER_CONFIG": "d"}
+	want = []string{"r.json", "d/config.json", "/home/a/.config/containers/auth.json"}
 	if d := cmp.Diff(want, AuthPaths(func(k string) string { return env[k] })); d != "" {
 		t.Errorf("paths (-want +got):\n%s", d)
 	}

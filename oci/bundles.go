@@ -159,11 +159,16 @@ func (l *listing) referrer(d descriptor) (*Found, error) {
 	if vague(d) && !isBundleType(doc.kind()) {
 		return nil, nil
 	}
-	layer, err := bundleLayer(doc, l.a.descriptor())
+	return held(l.ctx, l.a.extras, doc, l.a.descriptor())
+}
+
+// held reads the bundle in a manifest.
+func held(ctx context.Context, from source, doc *document, image descriptor) (*Found, error) {
+	layer, err := bundleLayer(doc, image)
 	if err != nil {
 		return nil, err
 	}
-	raw, err := read(l.ctx, l.a.extras, layer, MaxBundle)
+	raw, err := read(ctx, from, layer, MaxBundle)
 	if err != nil {
 		return nil, err
 	}
@@ -175,10 +180,13 @@ func (l *listing) referrer(d descriptor) (*Found, error) {
 }
 
 // bundleLayer returns the layer of a manifest that holds a bundle of an image
-// (OC-2).
+// (OC-2). Of a pinned image there is only the digest to compare.
 func bundleLayer(doc *document, image descriptor) (descriptor, error) {
 	if doc.Subject == nil {
 		return descriptor{}, check.Refuse("OC-2", check.OCI, "manifest %s has no subject, want %s", doc.digest, image.Digest)
+	}
+	if image.MediaType == "" && isDocumentType(doc.Subject.MediaType) && doc.Subject.Size <= MaxManifest {
+		image.MediaType, image.Size = doc.Subject.MediaType, doc.Subject.Size
 	}
 	if !doc.Subject.same(image) {
 		return descriptor{}, check.Refuse("OC-2", check.OCI, "manifest %s is about %s (%d bytes, %q), want %s (%d bytes, %q)", doc.digest,

@@ -16,31 +16,6 @@ import (
 	"github.com/hallmarksign/hallmark/internal/sigtest"
 )
 
-func TestFewRequests(t *testing.T) {
-	w, c, h := sigtest.New(t), newClient(t), withReferrers(t)
-	pushImage(t, c, h, "app", "1", "x")
-	a := resolved(t, c, h.name+"/app:1")
-	must(c.Attach(t.Context(), a, Signature{Bundle: signed(t, w, a)}, Referrers))(t)
-	h.forget()
-	fresh := newClient(t)
-	for f, err := range fresh.Bundles(t.Context(), resolved(t, fresh, h.name+"/app@"+a.Digest), 10) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		verified(t, w, f, a.Digest)
-		break
-	}
-	got := h.lines()
-	if len(got) > 4 {
-		t.Errorf("%d requests, want at most 4: %q", len(got), got)
-	}
-	for i, kind := range []string{"manifests", "referrers", "manifests", "blobs"} {
-		if i < len(got) && !strings.Contains(got[i], "/app/"+kind+"/") {
-			t.Errorf("request %d is %q, want one of %q", i, got[i], kind)
-		}
-	}
-}
-
 func TestOC1_LayersAreNotRead(t *testing.T) {
 	w, c, h := sigtest.New(t), newClient(t), withReferrers(t)
 	doc := pushImage(t, c, h, "app", "1", "x")

@@ -8,6 +8,7 @@ import (
 	"mime"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/hallmarksign/hallmark/internal/check"
 	"github.com/hallmarksign/hallmark/internal/strictjson"
@@ -186,6 +187,9 @@ func (d *document) announced() error {
 }
 
 func (d *descriptor) wellFormed() *check.Error {
+	if isSHA512(d.Digest) {
+		return check.Refuse("OC-1", check.OCI, "digest is of sha512, want sha256, by which alone images are known here")
+	}
 	if !isDigest(d.Digest) {
 		return check.Refuse("OC-1", check.OCI, "digest is %q, want sha256: and 64 hex digits", strictjson.Clip(d.Digest))
 	}
@@ -203,6 +207,11 @@ func (d *descriptor) same(e descriptor) bool {
 var digestForm = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 
 func isDigest(s string) bool { return digestForm.MatchString(s) }
+
+// isSHA512 knows the other digest of the OCI image-spec, which is optional there
+// and not supported here: one image would have two names, and what is attached
+// to one would not be found by the other.
+func isSHA512(s string) bool { return strings.HasPrefix(s, "sha512:") }
 
 func sum(data []byte) string {
 	h := sha256.Sum256(data)

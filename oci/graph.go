@@ -19,9 +19,10 @@ const (
 type node struct {
 	doc   *document
 	kind  string
-	of    string // digest of what it belongs to; "" for the image itself
-	where string // one of the Where constants; "" for images
-	tag   string // of KindTag
+	of    string     // digest of what it belongs to; "" for the image itself
+	about descriptor // of
+	where string     // one of the Where constants; "" for images
+	tag   string     // of KindTag
 	from  source
 	depth int
 }
@@ -37,7 +38,7 @@ type graph struct {
 // walk visits the manifests of a graph; whatever a manifest needs to exist comes
 // before it: children before their index, subjects before their referrers.
 func walk(ctx context.Context, a Artifact, visit func(context.Context, node) error) error {
-	if a.source == nil || a.extras == nil {
+	if a.source == nil || a.extras == nil || a.Pinned() {
 		return check.Refuse("OC-1", check.Internal, "want a resolved image")
 	}
 	doc, err := fetch(ctx, a.source, a.descriptor())
@@ -96,7 +97,7 @@ func (g *graph) children(ctx context.Context, n node) error {
 		if err != nil {
 			return err
 		}
-		if err := g.node(ctx, node{doc: doc, of: n.doc.digest, from: n.from, depth: n.depth + 1}); err != nil {
+		if err := g.node(ctx, node{doc: doc, of: n.doc.digest, about: n.doc.descriptor(), from: n.from, depth: n.depth + 1}); err != nil {
 			return err
 		}
 	}
@@ -134,7 +135,7 @@ func (g *graph) each(ctx context.Context, n node, where string, all []descriptor
 		if doc.Subject == nil || doc.Subject.Digest != n.doc.digest {
 			return check.Refuse("OC-2", check.OCI, "manifest %s is listed for %s and is not about it", doc.digest, n.doc.digest)
 		}
-		referrer := node{doc: doc, kind: KindReferrer, of: n.doc.digest, where: where, from: g.extras, depth: n.depth + 1}
+		referrer := node{doc: doc, kind: KindReferrer, of: n.doc.digest, about: n.doc.descriptor(), where: where, from: g.extras, depth: n.depth + 1}
 		if err := g.node(ctx, referrer); err != nil {
 			return err
 		}
@@ -153,7 +154,7 @@ func (g *graph) tags(ctx context.Context, n node) error {
 			return err
 		}
 		where := "legacy tag " + suffix
-		if err := g.node(ctx, node{doc: doc, kind: KindTag, of: n.doc.digest, where: where, tag: tag, from: g.extras, depth: n.depth + 1}); err != nil {
+		if err := g.node(ctx, node{doc: doc, kind: KindTag, of: n.doc.digest, about: n.doc.descriptor(), where: where, tag: tag, from: g.extras, depth: n.depth + 1}); err != nil {
 			return err
 		}
 	}

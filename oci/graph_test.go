@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -93,6 +94,55 @@ func TestCopyMovesTheWholeGraph(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// O32: a copy that breaks at any request is completed by the next, which sends no
+// blob that arrived; the name comes last.
+func TestO32_CopyAfterEachInterruption(t *testing.T) {
+	src, w, c := withReferrers(t), sigtest.New(t), newClient(t)
+	pushIndex(t, c, src, "app", "1", "amd64", "arm64")
+	a := resolved(t, c, src.name+"/app:1")
+	must(c.Attach(t.Context(), a, Signature{Bundle: signed(t, w, a)}, Referrers))(t)
+	done := 0
+	for stop := 0; ; stop++ {
+		dst := newHost(t)
+		n, arrived := 0, map[string]bool{}
+		var mu sync.Mutex
+		dst.set(func(_ http.ResponseWriter, r *http.Request) bool {
+			mu.Lock()
+			defer mu.Unlock()
+			if n++; n > stop {
+				panic(http.ErrAbortHandler)
+			}
+			if digest := r.URL.Query().Get("digest"); digest != "" {
+				arrived[digest] = true
+			}
+			return false
+		})
+		_, err := newClient(t, func(c *Config) { c.Retries = -1 }).Copy(t.Context(), a, dst.name+"/app:1")
+		first := maps.Clone(arrived)
+		dst.set(func(_ http.ResponseWriter, r *http.Request) bool {
+			if digest := r.URL.Query().Get("digest"); first[digest] {
+				t.Errorf("stopped at request %d: %s is sent again", stop, digest)
+			}
+			return false
+		})
+		if err == nil {
+			done = stop
+			break
+		}
+		refused(t, err, check.Net)
+		if _, err := c.Resolve(t.Context(), dst.name+"/app:1"); err == nil {
+			t.Fatalf("stopped at request %d: the name is there", stop)
+		}
+		must(c.Copy(t.Context(), a, dst.name+"/app:1"))(t)
+		if found, errs := collect(t, c, resolved(t, c, dst.name+"/app:1")); len(found) != 1 || len(errs) != 0 {
+			t.Fatalf("stopped at request %d: found %d, %v, want one", stop, len(found), errs)
+		}
+	}
+	if done < 20 {
+		t.Errorf("interrupted at %d places, want at least 20", done)
 	}
 }
 
@@ -444,6 +494,23 @@ func TestTree(t *testing.T) {
 		"image  linux/amd64": 1, "image  linux/arm64": 1, "image  linux/arm": 1, "image  linux/s390x": 1, "image  linux/ppc64le": 1}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("tree (-want +got):\n%s", d)
+	}
+	held, line := map[string]int{}, []string{""} // of digests, from the image to the last branch
+	for _, b := range tree {
+		at := slices.Index(line, b.Of)
+		if at < 0 {
+			t.Fatalf("%s is not with what it belongs to", b.Digest)
+		}
+		line = append(line[:at+1], b.Digest)
+		for f, err := range b.Bundles(t.Context()) {
+			if err != nil || f.Bundle == nil || f.Where != b.Where {
+				t.Errorf("%s: got %+v, %v, want a bundle", b.Digest, f, err)
+			}
+			held[b.Kind]++
+		}
+	}
+	if d := cmp.Diff(map[string]int{"referrer": 7, "tag": 1}, held); d != "" {
+		t.Errorf("bundles by kind (-want +got):\n%s", d)
 	}
 }
 

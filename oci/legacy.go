@@ -2,6 +2,7 @@ package oci
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
@@ -55,7 +56,7 @@ func (l *listing) old(suffix, where, media string) bool {
 		if !l.take(where) {
 			return false
 		}
-		found, err := l.layer(layer, media)
+		found, err := heldOld(l.ctx, l.a.extras, layer, media, l.a.Digest)
 		found.Where, found.Digest = where, layer.Digest
 		if !l.yield(found, err) {
 			return false
@@ -64,8 +65,8 @@ func (l *listing) old(suffix, where, media string) bool {
 	return true
 }
 
-// layer converts one layer.
-func (l *listing) layer(d descriptor, media string) (Found, error) {
+// heldOld converts one layer under an old tag of an image.
+func heldOld(ctx context.Context, from source, d descriptor, media, image string) (Found, error) {
 	if d.MediaType != media {
 		return Found{}, check.Refuse("OC-2", check.OCI, "layer %s is of type %q, want %q", d.Digest, strictjson.Clip(d.MediaType), media)
 	}
@@ -73,7 +74,7 @@ func (l *listing) layer(d descriptor, media string) (Found, error) {
 	if media == typeEnvelope {
 		limit = MaxBundle
 	}
-	payload, err := read(l.ctx, l.a.extras, d, limit)
+	payload, err := read(ctx, from, d, limit)
 	if err != nil {
 		return Found{}, err
 	}
@@ -85,7 +86,7 @@ func (l *listing) layer(d descriptor, media string) (Found, error) {
 		return Found{Bundle: b}, err
 	}
 	// The payload is compared before anything else is made of it (OC-4, O19).
-	if err := checkPayload(payload, l.a.Digest); err != nil {
+	if err := checkPayload(payload, image); err != nil {
 		return Found{}, err
 	}
 	signature, err := base64.StdEncoding.Strict().DecodeString(d.Annotations[noteSignature])

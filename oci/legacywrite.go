@@ -46,6 +46,9 @@ func oldLayerOf(b *bundle.Bundle, payload []byte, digest string) (*oldLayer, err
 		if err := checkPayload(payload, digest); err != nil {
 			return nil, err
 		}
+		if d := b.Message.Digest; d != nil && "sha256:"+hex.EncodeToString(d.Value) != sum(payload) {
+			return nil, check.Refuse("OC-4", check.Digest, "signature is over %x, want %s as its payload", d.Value, sum(payload))
+		}
 		notes[noteSignature] = base64.StdEncoding.EncodeToString(b.Message.Signature)
 	}
 	l.Size, l.Digest, l.Annotations = int64(len(l.data)), sum(l.data), notes

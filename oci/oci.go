@@ -22,8 +22,10 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"maps"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
@@ -104,6 +106,29 @@ func New(config Config) *Client {
 
 // CloseIdle closes connections that wait for a next request.
 func (c *Client) CloseIdle() { c.http.CloseIdleConnections() }
+
+// A Use says which credentials a registry was shown.
+type Use struct {
+	Registry string
+	Source   string // as in Credential
+	Note     string // as in Credential
+}
+
+// Used returns the credentials that were shown, by registry.
+func (c *Client) Used() []Use {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var all []Use
+	for _, host := range slices.Sorted(maps.Keys(c.sessions)) {
+		s := c.sessions[host]
+		s.mu.Lock()
+		if s.used != nil {
+			all = append(all, *s.used)
+		}
+		s.mu.Unlock()
+	}
+	return all
+}
 
 // session returns the one session with a registry.
 func (c *Client) session(host string) *session {

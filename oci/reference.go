@@ -37,6 +37,10 @@ func parseReference(text string) (reference, error) {
 		return r, check.Refuse("O33", check.Usage, "image name has %d bytes, want at most %d", len(text), maxReference)
 	}
 	rest, digest, pinned := strings.Cut(text, "@")
+	if pinned && isSHA512(digest) {
+		return r, check.Refuse("O33", check.Usage, "digest is of sha512, want sha256, by which registries list what is attached").
+			WithNext("name the image by its tag, or by its sha256 digest")
+	}
 	if pinned && !isDigest(digest) {
 		return r, check.Refuse("O33", check.Usage, "digest is %q, want sha256: and 64 lower-case hex digits", strictjson.Clip(digest))
 	}

@@ -233,6 +233,9 @@ func TestO9_PlatformIsResolvedFirst(t *testing.T) {
 	}
 	_, err := a.Platform("windows/amd64")
 	refused(t, err, check.Usage)
+	if e, ok := err.(*check.Error); !ok || e.Next != `the index has ["linux/amd64" "linux/arm64"]` {
+		t.Errorf("got %#v, want the platforms that there are", err)
+	}
 	_, err = a.Child(Platform{Digest: a.Digest})
 	refused(t, err, check.Usage)
 }

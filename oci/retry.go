@@ -163,19 +163,24 @@ func (s *session) translate(err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return &check.Error{Check: check.Net, Rule: "OC-8", Field: s.host, Err: err}
 	}
-	if lasting(err) {
-		return &check.Error{Check: check.Net, Rule: "OC-8", Field: s.host, Err: err}
+	if next, ok := lasting(err); ok {
+		return &check.Error{Check: check.Net, Rule: "OC-8", Field: s.host, Err: err, Next: next}
 	}
 	return &check.Error{Check: check.Net, Rule: "OC-8", Field: s.host, Err: &broken{err}}
 }
 
-// lasting says of an error without answer that it will be the same next time.
-func lasting(err error) bool {
+// lasting says of an error without answer that it will be the same next time, and
+// what the user can do.
+func lasting(err error) (next string, ok bool) {
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return true
+		return "if this registry has a certificate authority of its own, name its file with --registry-ca", true
+	}
+	// What a server says of a handshake has no type of its own (crypto/tls).
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "remote error" {
+		return "if this registry asks for a certificate, name it with --registry-cert and --registry-key", true
 	}
 	name, ok := errors.AsType[*net.DNSError](err)
-	return ok && name.IsNotFound
+	return "", ok && name.IsNotFound
 }
 
 // retryAfter reads a Retry-After field (RFC 9110, section 10.2.3): seconds or a

@@ -20,6 +20,9 @@ func (c *Client) Save(ctx context.Context, a Artifact, w io.Writer) (Report, err
 	}
 	err := walk(ctx, a, func(ctx context.Context, n node) error {
 		m := Moved{Kind: n.kind, Digest: n.doc.digest, MediaType: n.doc.media, Of: n.of, From: n.where}
+		if n.doc.ArtifactType != "" {
+			m.MediaType = n.doc.ArtifactType
+		}
 		if n.where != "" {
 			m.To = WhereLayout
 		}

@@ -7,8 +7,8 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/hallmarksign/hallmark/internal/check"
 )
@@ -26,14 +26,19 @@ type session struct {
 	challenge *challenge
 	tokens    map[string]Secret // by scopes
 	notes     []string
+	used      *Use // what was shown last
 
+	begun    atomic.Bool   // the first call
+	answered chan struct{} // closed after it, see attempt
+
+	pinging     sync.Mutex // one ping at a time
 	asking      sync.Mutex
 	credentials map[string]Credential // by repository; guarded by asking
 	exchanging  sync.Mutex            // one token request at a time
 }
 
 func newSession(c *Client, host string) *session {
-	s := &session{client: c, host: host, tokens: map[string]Secret{}, credentials: map[string]Credential{}}
+	s := &session{client: c, host: host, tokens: map[string]Secret{}, credentials: map[string]Credential{}, answered: make(chan struct{})}
 	s.binding.registry = host
 	return s
 }
@@ -94,129 +99,6 @@ func (s *session) do(ctx context.Context, c call) (*http.Response, error) {
 	})
 }
 
-// authenticated sends a call, and once more after the registry has said how it
-// wants to be authenticated to. A registry that hides what it has from strangers
-// may say 403 or 404 instead; it is then asked how by a ping.
-func (s *session) authenticated(ctx context.Context, c call) (*http.Response, error) {
-	used, err := s.authorization(ctx, c, "")
-	if err != nil {
-		return nil, err
-	}
-	res, err := s.send(ctx, c, used)
-	if err != nil {
-		return nil, err
-	}
-	again := res.StatusCode == http.StatusUnauthorized
-	if again {
-		if err := s.learn(res.Header); err != nil {
-			res.Body.Close()
-			return nil, err
-		}
-	} else if used == "" && (res.StatusCode == http.StatusForbidden || res.StatusCode == http.StatusNotFound) {
-		again, err = s.ping(ctx)
-		if err != nil {
-			res.Body.Close()
-			return nil, err
-		}
-	}
-	if !again {
-		return res, nil
-	}
-	auth, err := s.authorization(ctx, c, used)
-	if err != nil {
-		res.Body.Close()
-		return nil, err
-	}
-	if auth == "" {
-		return res, nil
-	}
-	res.Body.Close()
-	return s.send(ctx, c, auth)
-}
-
-// learn keeps the challenge of an answer.
-func (s *session) learn(h http.Header) error {
-	c, err := readChallenge(h)
-	if err != nil || c == nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.challenge = c
-	return nil
-}
-
-// ping asks once for the challenge of the registry; true if there is one.
-func (s *session) ping(ctx context.Context) (bool, error) {
-	s.mu.Lock()
-	done := s.pinged || s.challenge != nil
-	s.pinged = true
-	s.mu.Unlock()
-	if done {
-		return false, nil
-	}
-	res, err := s.send(ctx, call{method: http.MethodGet, path: "/v2/"}, "")
-	if err != nil {
-		return false, err
-	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusUnauthorized {
-		return false, nil
-	}
-	return true, s.learn(res.Header)
-}
-
-// authorization returns the field to show for a call; "" if the registry asked
-// for none or there is nothing to show. stale is a field that was refused.
-func (s *session) authorization(ctx context.Context, c call, stale string) (string, error) {
-	s.mu.Lock()
-	ch, origin := s.challenge, s.origin()
-	s.mu.Unlock()
-	if ch == nil {
-		return "", nil
-	}
-	if !ch.bearer {
-		cred, err := s.credential(ctx, c.repository)
-		if err != nil || cred.Password == "" {
-			return "", err
-		}
-		req := http.Request{Header: http.Header{}}
-		req.SetBasicAuth(cred.Username, string(cred.Password))
-		if field := req.Header.Get("Authorization"); field != stale {
-			return field, nil
-		}
-		return "", nil
-	}
-	scopes := wanted(ch, c.scopes)
-	key := strings.Join(scopes, " ")
-	s.exchanging.Lock()
-	defer s.exchanging.Unlock()
-	s.mu.Lock()
-	token, have := s.tokens[key]
-	s.mu.Unlock()
-	if have && "Bearer "+string(token) != stale {
-		return "Bearer " + string(token), nil
-	}
-	token, err := s.exchange(ctx, origin, ch, c.repository, scopes)
-	if err != nil {
-		return "", err
-	}
-	s.mu.Lock()
-	s.tokens[key] = token
-	s.mu.Unlock()
-	return "Bearer " + string(token), nil
-}
-
-// wanted are the scopes to ask a token for: those of the call. A scope that the
-// registry names is used only where the call has none, so that it can't ask for
-// more than is needed (O24).
-func wanted(c *challenge, scopes []string) []string {
-	if len(scopes) == 0 && c.scope != "" {
-		return []string{c.scope}
-	}
-	return scopes
-}
-
 // origin is where the registry is, as far as is known; the caller holds mu.
 func (s *session) origin() *url.URL {
 	scheme := s.scheme
@@ -236,8 +118,12 @@ func (s *session) send(ctx context.Context, c call, auth string) (*http.Response
 	if !known && errors.Is(err, http.ErrSchemeMismatch) {
 		host := origin.Hostname()
 		if !isLoopback(host) && !s.client.config.AllowHTTP {
-			return nil, check.Refuse("OC-7", check.Net,
+			refused := check.Refuse("OC-7", check.Net,
 				"want https at %q, got plain http, which is allowed at a literal loopback address alone", s.host)
+			if host == "localhost" { // a name like any other, see isLoopback
+				refused.Next = "write 127.0.0.1 instead of localhost"
+			}
+			return nil, refused
 		}
 		origin = &url.URL{Scheme: "http", Host: s.host}
 		res, err = s.sendTo(ctx, origin, c, auth)
@@ -275,6 +161,13 @@ func (s *session) sendTo(ctx context.Context, origin *url.URL, c call, auth stri
 		req.Header.Set("Authorization", auth)
 	}
 	return s.client.http.Do(req)
+}
+
+// use remembers what was shown.
+func (s *session) use(cred Credential) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.used = &Use{Registry: s.host, Source: cred.Source, Note: cred.Note}
 }
 
 // note remembers what may explain a later refusal.

@@ -35,8 +35,12 @@ var errMissing = errors.New("does not exist")
 func fallbackTag(digest string) string { return "sha256-" + digest[len("sha256:"):] }
 
 // missing says so of a thing; as an error for the user.
-func missing(what, where string) error {
-	return check.Refuse("OC-1", check.Net, "want %q in %q, got none", what, where)
+func missing(what, where string) *check.Error {
+	kind := "tag"
+	if isDigest(what) {
+		kind = "digest"
+	}
+	return check.Refuse("OC-1", check.Net, "want %s %q in %q, got none", kind, what, where)
 }
 
 // fetch reads a manifest by its descriptor.
@@ -72,37 +76,65 @@ func read(ctx context.Context, from source, d descriptor, limit int64) ([]byte, 
 	return b.Bytes(), nil
 }
 
-// compared returns r bounded and compared with a descriptor: it ends with io.EOF
-// only after exactly the announced bytes (OC-1, O4).
+// compared returns r bounded and compared with a descriptor: its last bytes come
+// only after exactly the announced bytes were seen (OC-1, O4). Whoever passes on
+// what is read has not passed on a whole blob that is another one.
 func compared(r io.ReadCloser, d descriptor) io.ReadCloser {
 	return &comparing{ReadCloser: r, want: d, left: d.Size, hash: sha256.New()}
 }
 
 type comparing struct {
 	io.ReadCloser
-	want descriptor
-	left int64
-	hash hash.Hash
+	want  descriptor
+	left  int64
+	hash  hash.Hash
+	ended bool // compared to the end
 }
 
 func (c *comparing) Read(p []byte) (int, error) {
-	if int64(len(p)) > c.left+1 {
-		p = p[:c.left+1]
+	if c.ended || len(p) == 0 && c.left > 0 {
+		return 0, c.end()
 	}
-	n, err := c.ReadCloser.Read(p)
-	c.left -= int64(n)
-	if c.left < 0 {
-		return 0, check.Refuse("OC-1", check.OCI, "blob %s has more than the announced %d bytes", c.want.Digest, c.want.Size)
+	n, err := 0, error(nil)
+	if c.left > 0 {
+		n, err = c.ReadCloser.Read(p[:min(int64(len(p)), c.left)])
+		c.left -= int64(n)
+		c.hash.Write(p[:n]) // a hash.Hash never returns an error
 	}
-	c.hash.Write(p[:n]) // a hash.Hash never returns an error
-	if err != io.EOF {
+	switch {
+	case err == io.EOF && c.left > 0:
+		return n, check.Refuse("OC-1", check.OCI, "blob %s has %d bytes, want %d as announced", c.want.Digest, c.want.Size-c.left, c.want.Size)
+	case err != nil && err != io.EOF || c.left > 0:
 		return n, err
 	}
-	if c.left > 0 {
-		return n, check.Refuse("OC-1", check.OCI, "blob %s has %d bytes, want %d as announced", c.want.Digest, c.want.Size-c.left, c.want.Size)
+	if err == nil {
+		err = c.nothingMore()
+	}
+	if err != io.EOF {
+		return 0, err
 	}
 	if got := "sha256:" + hex.EncodeToString(c.hash.Sum(nil)); got != c.want.Digest {
-		return n, check.Refuse("OC-1", check.OCI, "blob has digest %s, want %s", got, c.want.Digest)
+		return 0, check.Refuse("OC-1", check.OCI, "blob has digest %s, want %s", got, c.want.Digest)
 	}
+	c.ended = true
 	return n, io.EOF
+}
+
+// end is what a reader says that was asked for nothing, or again.
+func (c *comparing) end() error {
+	if c.ended {
+		return io.EOF
+	}
+	return nil
+}
+
+// nothingMore is io.EOF if that is all.
+func (c *comparing) nothingMore() error {
+	var more [1]byte
+	switch _, err := io.ReadFull(c.ReadCloser, more[:]); err {
+	case nil:
+		return check.Refuse("OC-1", check.OCI, "blob %s has more than the announced %d bytes", c.want.Digest, c.want.Size)
+	default:
+		return err
+	}
 }

@@ -30,6 +30,9 @@ func (s *session) exchange(ctx context.Context, origin *url.URL, c *challenge, r
 		s.note("credentials were not sent to the token server " + r.url.Host + ", which is not listed for this registry")
 		cred = Credential{}
 	}
+	if !cred.empty() {
+		s.use(cred)
+	}
 	if cred.Token != "" {
 		return cred.Token, nil
 	}

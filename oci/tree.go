@@ -2,6 +2,7 @@ package oci
 
 import (
 	"context"
+	"iter"
 	"slices"
 
 	"github.com/hallmarksign/hallmark/internal/check"
@@ -19,6 +20,35 @@ type Branch struct {
 	Size         int64
 	Annotations  map[string]string
 	Platform     Platform // of a child of an index; else zero
+
+	node node
+}
+
+// Bundles yields what the branch holds that claims to be a signature or an
+// attestation of what it belongs to, like Client.Bundles: none if it is another
+// thing, several under an old tag.
+func (b Branch) Bundles(ctx context.Context) iter.Seq2[Found, error] {
+	return func(yield func(Found, error) bool) {
+		n := b.node
+		media := map[string]string{WhereSig: typeSimple, WhereAtt: typeEnvelope}[b.Where]
+		switch {
+		case b.Kind == KindReferrer && isBundleType(n.doc.kind()):
+			found, err := held(ctx, n.from, n.doc, n.about)
+			if found == nil {
+				found = &Found{}
+			}
+			found.Where, found.Digest = b.Where, b.Digest
+			yield(*found, err)
+		case b.Kind == KindTag && media != "":
+			for _, layer := range n.doc.layers() {
+				found, err := heldOld(ctx, n.from, layer, media, b.Of)
+				found.Where, found.Digest = b.Where, layer.Digest
+				if !yield(found, err) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // Tree returns the image and all that belongs to it, subjects before what
@@ -27,7 +57,7 @@ func (c *Client) Tree(ctx context.Context, a Artifact) ([]Branch, error) {
 	var all []Branch
 	err := walk(ctx, a, func(_ context.Context, n node) error {
 		b := Branch{Kind: n.kind, Digest: n.doc.digest, MediaType: n.doc.media, ArtifactType: n.doc.ArtifactType,
-			Of: n.of, Where: n.where, Tag: n.tag, Size: int64(len(n.doc.raw)), Annotations: n.doc.Annotations}
+			Of: n.of, Where: n.where, Tag: n.tag, Size: int64(len(n.doc.raw)), Annotations: n.doc.Annotations, node: n}
 		for _, p := range a.Platforms {
 			if p.Digest == b.Digest {
 				b.Platform = p
@@ -36,11 +66,28 @@ func (c *Client) Tree(ctx context.Context, a Artifact) ([]Branch, error) {
 		all = append(all, b)
 		return nil
 	})
-	if i := slices.IndexFunc(all, func(b Branch) bool { return b.Of == "" }); i > 0 {
-		image := all[i]
-		all = slices.Insert(slices.Delete(all, i, i+1), 0, image)
+	return ordered(all), err
+}
+
+// ordered puts everything right behind what it belongs to; a walk has children
+// before their index.
+func ordered(all []Branch) []Branch {
+	belong := map[string][]Branch{}
+	for _, b := range all {
+		belong[b.Of] = append(belong[b.Of], b)
 	}
-	return all, err
+	list := make([]Branch, 0, len(all))
+	var add func(of string)
+	add = func(of string) {
+		these := belong[of]
+		delete(belong, of)
+		for _, b := range these {
+			list = append(list, b)
+			add(b.Digest)
+		}
+	}
+	add("")
+	return list
 }
 
 // A Selection says what to clean.

@@ -6,13 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/hallmarksign/hallmark/bundle"
+	"github.com/hallmarksign/hallmark/internal/atomicfile"
 	"github.com/hallmarksign/hallmark/internal/check"
+	"github.com/hallmarksign/hallmark/internal/dsse"
 	"github.com/hallmarksign/hallmark/internal/fulcioext"
 	"github.com/hallmarksign/hallmark/oci"
 )
@@ -49,6 +51,7 @@ func imageCommand(e *env, done *outcome, n int, cmd *cobra.Command, do func(ctx 
 			return err
 		}
 		defer client.CloseIdle()
+		defer sayUsed(e, client)
 		if err := do(cmd.Context(), client, args); err != nil {
 			return err
 		}
@@ -72,30 +75,35 @@ func newImageTree(e *env, done *outcome) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return printTree(e.stdout, branches, claimsOf(ctx, c, a))
+		return printTree(e.stdout, branches, func(b oci.Branch) []string { return claimsOf(ctx, b) })
 	})
 }
 
-// claimsOf says, by digest, who the bundles of an image claim to be from.
-// Nothing of it is verified.
-func claimsOf(ctx context.Context, c *oci.Client, a oci.Artifact) map[string]string {
-	claims := map[string]string{}
-	for f, err := range c.Bundles(ctx, a, maxCandidates) {
-		switch {
-		case err != nil || f.Bundle == nil:
-			claims[f.Digest] = "unreadable"
-		default:
-			claims[f.Digest] = claimOf(f.Bundle)
+// claimsOf says who the bundles in a branch claim to be from. Nothing of it is
+// verified.
+func claimsOf(ctx context.Context, b oci.Branch) []string {
+	var claims []string
+	for f, err := range b.Bundles(ctx) {
+		if err != nil {
+			claims = append(claims, "unreadable: "+err.Error())
+			continue
 		}
+		claims = append(claims, claimOf(f.Bundle))
 	}
 	return claims
 }
 
 func claimOf(b *bundle.Bundle) string {
-	text := "claims a key"
+	text := "signature, claims a key"
 	if cert, err := x509.ParseCertificate(b.Certificate); err == nil {
+		text = "signature, claims an unknown identity"
 		if who, err := fulcioext.Parse(cert); err == nil {
-			text = fmt.Sprintf("claims %s (%s), %s", who.Subject, issuerName(who.Issuer), cert.NotBefore.UTC().Format("2006-01-02"))
+			text = fmt.Sprintf("signature, claims %s (%s), %s", who.Subject, issuerName(who.Issuer), cert.NotBefore.UTC().Format(time.RFC3339))
+		}
+	}
+	if b.Envelope != nil {
+		if s, err := dsse.ParseStatement(b.Envelope.Payload); err == nil && s.PredicateType != oci.SignPredicate {
+			text = typeName(s.PredicateType) + " attestation" + strings.TrimPrefix(text, "signature")
 		}
 	}
 	for _, entry := range b.Entries {
@@ -104,7 +112,8 @@ func claimOf(b *bundle.Bundle) string {
 	return text
 }
 
-func printTree(w io.Writer, branches []oci.Branch, claims map[string]string) error {
+// printTree prints a tree, with what is in its branches on lines of their own.
+func printTree(w io.Writer, branches []oci.Branch, claims func(oci.Branch) []string) error {
 	depth := map[string]int{}
 	var b strings.Builder
 	for _, n := range branches {
@@ -114,12 +123,15 @@ func printTree(w io.Writer, branches []oci.Branch, claims map[string]string) err
 		}
 		depth[n.Digest] = level
 		fmt.Fprintf(&b, "%s%-8s %s", strings.Repeat("  ", level), n.Kind, n.Digest)
-		for _, extra := range []string{n.Platform.String(), n.ArtifactType, n.Tag, n.Where, claims[n.Digest]} {
+		for _, extra := range []string{n.Platform.String(), n.ArtifactType, n.Tag, n.Where} {
 			if extra != "" {
 				b.WriteString("  " + printable(extra, 512))
 			}
 		}
 		b.WriteByte('\n')
+		for _, claim := range claims(n) {
+			fmt.Fprintf(&b, "%s- %s\n", strings.Repeat("  ", level+1), printable(claim, 2048))
+		}
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -136,8 +148,16 @@ func newImageCopy(e *env, done *outcome) *cobra.Command {
 			return err
 		}
 		report, err := c.Copy(ctx, a, reference(args[1]))
-		return errors.Join(err, printReport(e.stdout, report))
+		return errors.Join(unmoved(err), printReport(e.stdout, report))
 	})
+}
+
+// unmoved says of a copy that broke off that it can be repeated.
+func unmoved(err error) error {
+	if refused, ok := errors.AsType[*check.Error](err); ok && refused.Check == check.Net && refused.Next == "" {
+		return refused.WithNext("run the same command again; what is there is not sent again")
+	}
+	return err
 }
 
 func newImageSave(e *env, done *outcome) *cobra.Command {
@@ -146,7 +166,7 @@ func newImageSave(e *env, done *outcome) *cobra.Command {
 		Use:     "save IMAGE --output FILE",
 		Short:   "Write an image with all that belongs to it to one archive",
 		Example: "  hallmark image save registry.example.com/app:1.2 --output app.tar\n  hallmark verify oci:app.tar --from github:owner/repo --offline",
-	}, func(ctx context.Context, c *oci.Client, args []string) (err error) {
+	}, func(ctx context.Context, c *oci.Client, args []string) error {
 		if out == "" {
 			return usage("--output FILE is needed")
 		}
@@ -154,17 +174,12 @@ func newImageSave(e *env, done *outcome) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		f, err := os.OpenFile(out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		var report oci.Report
+		err = atomicfile.Stream(out, 0o644, atomicfile.Options{}, func(w io.Writer) (err error) {
+			report, err = c.Save(ctx, a, w)
+			return err
+		})
 		if err != nil {
-			return fileError(out, err)
-		}
-		defer func() {
-			if err != nil {
-				_ = os.Remove(out)
-			}
-		}()
-		report, err := c.Save(ctx, a, f)
-		if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 			return err
 		}
 		return printReport(e.stdout, report)
@@ -180,7 +195,7 @@ func newImageLoad(e *env, done *outcome) *cobra.Command {
 		Example: "  hallmark image load app.tar registry.example.com/app:1.2",
 	}, func(ctx context.Context, c *oci.Client, args []string) error {
 		report, err := c.Load(ctx, strings.TrimPrefix(args[0], "oci:"), reference(args[1]))
-		return errors.Join(err, printReport(e.stdout, report))
+		return errors.Join(unmoved(err), printReport(e.stdout, report))
 	})
 }
 
@@ -198,34 +213,6 @@ func printReport(w io.Writer, r oci.Report) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
-}
-
-func newImageAttach(e *env, done *outcome) *cobra.Command {
-	var registry registryFlags
-	var kind string
-	cmd := &cobra.Command{
-		Use:     "attach BUNDLE IMAGE",
-		Short:   "Attach a bundle that exists to an image",
-		Example: "  hallmark image attach app.sigstore.json registry.example.com/app:1.2",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) != 2 {
-				return usage("want a bundle and an image, got %d arguments", len(args))
-			}
-			data, err := readBounded(args[0], bundle.MaxSize)
-			if err != nil {
-				return err
-			}
-			text := strings.TrimSpace(string(data))
-			if _, err := bundle.Parse([]byte(text)); err != nil {
-				return named(args[0], err)
-			}
-			*done, err = attachTo(cmd.Context(), e, &registry, args[1], []byte(text), kind)
-			return err
-		},
-	}
-	registry.register(cmd.Flags())
-	cmd.Flags().StringVar(&kind, "storage", "referrers", "where to keep it: referrers, tags (the older scheme) or both")
-	return cmd
 }
 
 func newImageDownload(e *env, done *outcome) *cobra.Command {
@@ -292,14 +279,18 @@ func newImageClean(e *env, done *outcome) *cobra.Command {
 			_, err := fmt.Fprintln(e.stdout, "nothing to remove")
 			return err
 		}
-		if err := printTree(e.stderr, list, nil); err != nil {
+		if err := printTree(e.stderr, list, func(b oci.Branch) []string { return claimsOf(ctx, b) }); err != nil {
 			return err
 		}
 		if !yes {
 			if e.ci() || !e.terminal {
 				return usage("nobody is there to agree").WithNext("add --yes if you agree")
 			}
-			fmt.Fprintf(e.stderr, "Remove these %d for good? [y/N] ", len(list))
+			what := "this one"
+			if len(list) > 1 {
+				what = fmt.Sprintf("these %d", len(list))
+			}
+			fmt.Fprintf(e.stderr, "Remove %s for good? [y/N] ", what)
 			if answer, err := ask(ctx, e); err != nil || answer != "y" && answer != "yes" {
 				return usage("not agreed; nothing was removed")
 			}

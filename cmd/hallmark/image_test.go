@@ -1,7 +1,6 @@
 package main
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -45,6 +44,19 @@ func (i imageWorld) fails(want int, args ...string) string {
 	return stderr
 }
 
+// rekor1 are the flags that sign into the older log.
+func (i imageWorld) rekor1() []string {
+	root, config := filepath.Join(i.dir, "trusted_root.json"), filepath.Join(i.dir, "signing_config.json")
+	write(i.t, root, i.TrustedRoot())
+	write(i.t, config, i.SigningConfig(func(doc map[string]any) {
+		for _, log := range doc["rekorTlogUrls"].([]any) {
+			log.(map[string]any)["url"] = i.Rekor(1).URL
+			log.(map[string]any)["majorApiVersion"] = 1
+		}
+	}))
+	return []string{"--trusted-root", root, "--signing-config", config}
+}
+
 func (i imageWorld) verify(ref string, flags ...string) []string {
 	return append([]string{"verify", ref, "--from", "alice@example.com", "--issuer", i.Issuer().URL}, flags...)
 }
@@ -82,8 +94,10 @@ func TestImage_IndexWithFivePlatforms(t *testing.T) {
 			w.must(w.verify("oci:"+archive, "--offline")...)
 			w.must("image", "load", archive, dst+"/loaded:1")
 			w.must(w.verify(dst+"/loaded:1", "--all-platforms")...)
-			if tree := w.must("image", "tree", src+"/app:1"); !strings.Contains(tree, "claims alice@example.com") {
-				t.Errorf("tree does not say who:\n%s", tree)
+			tree := w.must("image", "tree", src+"/app:1")
+			who := "- signature, claims alice@example.com (" + w.Issuer().URL + "), 20"
+			if n := strings.Count(tree, who); n != 6 {
+				t.Errorf("%d branches say %q, want 6:\n%s", n, who, tree)
 			}
 		})
 	}
@@ -106,12 +120,12 @@ func TestImage_Refusals(t *testing.T) {
 	bundles := w.must("image", "download", host+"/app:1")
 	file := filepath.Join(w.dir, "app.sigstore.json")
 	write(t, file, []byte(bundles))
-	status, _, stderr := interactive(t, w.World, w.dir, "", "image", "attach", file, host+"/other:1")
-	if status == check.ExitOK {
-		w.fails(check.ExitNo, w.verify(host+"/other:1")...)
-	} else if !strings.Contains(stderr, "statement: ") && !strings.Contains(stderr, "oci: ") {
-		t.Errorf("O18: %s", stderr)
+	for _, args := range [][]string{{"image", "attach", file, host + "/other:1"}, {"sign", "--push-only", file, host + "/other:1"}} {
+		if stderr := w.fails(check.ExitNo, args...); !strings.Contains(stderr, "statement: ") {
+			t.Errorf("O18 %q: %s", args, stderr)
+		}
 	}
+	w.fails(check.ExitNotFound, w.verify(host+"/other:1")...)
 	for _, args := range [][]string{
 		{"sign", host + "/app:1", file, "--yes"},
 		{"sign", file, "--storage", "tags", "--yes"},
@@ -134,15 +148,7 @@ func TestImage_OlderSchemeAndAttestations(t *testing.T) {
 	if stderr := w.fails(check.ExitNo, "sign", host+"/app:1", "--yes", "--storage", "tags"); !strings.Contains(stderr, "signcfg: ") {
 		t.Errorf("Rekor v2 and the older scheme: %s", stderr)
 	}
-	root, config := filepath.Join(w.dir, "trusted_root.json"), filepath.Join(w.dir, "signing_config.json")
-	write(t, root, w.TrustedRoot())
-	write(t, config, w.SigningConfig(func(doc map[string]any) {
-		for _, log := range doc["rekorTlogUrls"].([]any) {
-			log.(map[string]any)["url"] = w.Rekor(1).URL
-			log.(map[string]any)["majorApiVersion"] = 1
-		}
-	}))
-	w.must("sign", host+"/app:1", "--yes", "--storage", "tags", "-a", "build=7", "--trusted-root", root, "--signing-config", config)
+	w.must(append([]string{"sign", host + "/app:1", "--yes", "--storage", "tags", "-a", "build=7"}, w.rekor1()...)...)
 	if out := w.must(w.verify(host+"/app:1", "--all-platforms")...); !strings.Contains(out, "legacy tag .sig") {
 		t.Errorf("not found under the old tag:\n%s", out)
 	}
@@ -153,25 +159,37 @@ func TestImage_OlderSchemeAndAttestations(t *testing.T) {
 		t.Errorf("predicate is %q", out)
 	}
 	w.fails(check.ExitNo, w.verify(host+"/app:1", "--type", "cyclonedx")...)
+	tree := w.must("image", "tree", host+"/app:1")
+	if n := strings.Count(tree, "- signature, claims alice@example.com"); n != 3 || !strings.Contains(tree, "- spdx attestation, claims alice@example.com") {
+		t.Errorf("tree does not say who signed %d of 3 and who attested:\n%s", n, tree)
+	}
 }
 
-// A signature that was made but could not be attached is attached by the next
-// run, without another log entry.
-func TestImage_SecondRunMakesNoSecondEntry(t *testing.T) {
+// Removing asks first, lists what would go and whose it is, and takes nothing but
+// a yes; who is not there can't agree.
+func TestImage_CleanAsks(t *testing.T) {
 	w := newImageWorld(t)
-	host, breakIt := newFragileRegistry(t)
+	host := newRegistry(t, true)
 	pushIndex(t, host+"/app:1", 1)
-	breakIt(true)
-	if stderr := w.fails(check.ExitUndecided, "sign", host+"/app:1", "--yes"); !strings.Contains(stderr, "run the same command again") {
-		t.Errorf("no next step: %s", stderr)
-	}
-	if _, err := os.Stat(filepath.Join(w.dir, "cache", "pending")); err != nil {
-		t.Error(err)
-	}
-	breakIt(false)
 	w.must("sign", host+"/app:1", "--yes")
-	if n := len(w.Rekor(2).Requests()); n != 1 {
-		t.Errorf("%d log entries, want 1", n)
+	sbom := filepath.Join(w.dir, "sbom.json")
+	write(t, sbom, []byte(`{"spdxVersion":"SPDX-2.3"}`))
+	w.must("attest", host+"/app:1", "--predicate", sbom, "--type", "spdx", "--yes")
+	for _, answer := range []string{"", "\n", "n\n", "yess\n"} {
+		status, stdout, stderr := interactive(t, w.World, w.dir, answer, "image", "clean", host+"/app:1", "--signatures")
+		if status != check.ExitUsage || !strings.Contains(stderr, "Remove this one for good? [y/N]") ||
+			!strings.Contains(stderr, "- signature, claims alice@example.com") || strings.Contains(stderr, "spdx") || stdout != "" {
+			t.Errorf("answer %q: status %d\n%s%s", answer, status, stdout, stderr)
+		}
 	}
 	w.must(w.verify(host + "/app:1")...)
+	status, stdout, stderr := interactive(t, w.World, w.dir, "y\n", "image", "clean", host+"/app:1", "--signatures")
+	if status != check.ExitOK || stdout != "removed 1 of 1\n" {
+		t.Errorf("status %d\n%s%s", status, stdout, stderr)
+	}
+	w.fails(check.ExitNo, w.verify(host+"/app:1")...)
+	w.must(w.verify(host+"/app:1", "--type", "spdx")...)
+	_, rest, _ := strings.Cut(w.must("image", "tree", host+"/app:1"), "image    ")
+	child, _, _ := strings.Cut(rest, "\n")
+	w.must(w.verify(host + "/app@" + child)...) // children keep theirs
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"maps"
 	"os"
 	"slices"
@@ -32,6 +33,9 @@ func (r *registryFlags) register(f *pflag.FlagSet) {
 
 // client returns a client with the credentials of the user.
 func (r *registryFlags) client(e *env) (*oci.Client, error) {
+	if file := e.getenv("REGISTRY_AUTH_FILE"); file != "" && !exists(file) {
+		return nil, usage("REGISTRY_AUTH_FILE is %q, which does not exist", file)
+	}
 	config := oci.Config{
 		Credentials: oci.AuthFiles{Paths: oci.AuthPaths(e.getenv), Environ: os.Environ()},
 		AllowHTTP:   r.allowHTTP, UserAgent: userAgent(), SignatureRepository: r.repository, Now: e.now,
@@ -65,6 +69,23 @@ func (r *registryFlags) client(e *env) (*oci.Client, error) {
 		config.TokenHosts[registry] = append(config.TokenHosts[registry], host)
 	}
 	return oci.New(config), nil
+}
+
+// sayUsed says which credentials the registries were shown.
+func sayUsed(e *env, c *oci.Client) {
+	for _, u := range c.Used() {
+		fmt.Fprintf(e.stderr, "credentials for %s: %s\n", printable(u.Registry, 256), printable(u.Source, 1024))
+	}
+	warnUsed(e, c)
+}
+
+// warnUsed says what is wrong with the files that they come from.
+func warnUsed(e *env, c *oci.Client) {
+	for _, u := range c.Used() {
+		if u.Note != "" {
+			fmt.Fprintf(e.stderr, "hallmark: warning: %s\n", printable(u.Note, 1024))
+		}
+	}
 }
 
 // isImage reports whether an argument means an image. What exists as a file is a
@@ -109,6 +130,16 @@ func storage(name string) (oci.Storage, error) {
 		return s, nil
 	}
 	return 0, usage("--storage is %q, want one of %s", name, strings.Join(slices.Sorted(maps.Keys(storages)), ", "))
+}
+
+// storageName is the value of --storage for a storage.
+func storageName(s oci.Storage) string {
+	for name, known := range storages {
+		if known == s {
+			return name
+		}
+	}
+	return ""
 }
 
 // annotations reads key=value pairs.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -17,6 +18,10 @@ import (
 
 // maxCandidates bounds the signatures that are looked at for one image.
 const maxCandidates = 64
+
+// imagesAtOnce is how many images are verified at a time: registries, not cores,
+// are waited for.
+const imagesAtOnce = 8
 
 // platformFlags say which of the images behind an index are verified.
 type platformFlags struct {
@@ -49,11 +54,15 @@ type imageRun struct {
 
 // image verifies one image, or several behind an index.
 func (r *imageRun) image(ctx context.Context, arg string) []verdict {
-	a, err := r.client.Resolve(ctx, reference(arg))
+	flags := &r.o.platforms
+	find := r.client.Pin // the manifest of a digest is needed for its platforms alone
+	if flags.one != "" || flags.all {
+		find = r.client.Resolve
+	}
+	a, err := find(ctx, reference(arg))
 	if err != nil {
 		return []verdict{{artifact: arg, err: named(arg, err)}}
 	}
-	flags := &r.o.platforms
 	if flags.one != "" {
 		child, err := a.Platform(flags.one)
 		if err != nil {
@@ -101,6 +110,12 @@ func (r *imageRun) member(ctx context.Context, a oci.Artifact, parents ...oci.Ar
 			reasons = append(reasons, err)
 		}
 	}
+	if found == 0 && a.Pinned() {
+		if _, err := r.client.Resolve(ctx, a.Ref()); err != nil {
+			v.err = named(a.Ref(), err) // nothing is attached because there is no such image
+			return v
+		}
+	}
 	if found == 0 {
 		v.err = named(a.Ref(), &check.Error{Check: check.NotFound, Err: errors.New("nothing is attached to the image"), Next: "ask the publisher for a signature, or name its place with --signature-repository"})
 		return v
@@ -133,22 +148,41 @@ func (r *imageRun) candidate(a oci.Artifact, f oci.Found) (*verify.Result, error
 	return r.verifier.Verify(f.Bundle, artifact, policy, r.e.now())
 }
 
-// noneOf says why no signature of several was accepted: the most telling reason,
-// with the number of the others.
+// maxReasons bounds the reasons that one error repeats.
+const maxReasons = 5
+
+// noneOf says why no signature of several was accepted: every reason, under the
+// check of the most telling one. What could not be read might have been good, so
+// that nothing is decided then (O21).
 func noneOf(reasons []error) error {
 	best := reasons[0]
-	for _, c := range []check.Check{check.Identity, check.Predicate} {
+	tells := func(fits func(check.Check) bool) {
 		for _, err := range slices.Backward(reasons) {
-			if check.Of(err) == c {
+			if fits(check.Of(err)) {
 				best = err
 			}
 		}
 	}
+	tells(func(c check.Check) bool { return c == check.Identity })
+	tells(func(c check.Check) bool { return c == check.Predicate })
+	tells(func(c check.Check) bool { return c.Exit() != check.ExitNo })
 	refused, ok := best.(*check.Error)
 	if !ok || len(reasons) == 1 {
 		return best
 	}
+	var said []string
+	for _, err := range reasons {
+		if text := err.Error(); err != best && !slices.Contains(said, text) && text != refused.Error() {
+			said = append(said, text)
+		}
+	}
+	if more := len(said) - maxReasons; more > 0 {
+		said = append(said[:maxReasons], fmt.Sprintf("and %d other reasons", more))
+	}
 	e := *refused
-	e.Err = fmt.Errorf("none of %d signatures was accepted; one of them: %w", len(reasons), refused.Err)
+	e.Err = fmt.Errorf("none of %d signatures was accepted: %w", len(reasons), refused.Err)
+	if len(said) > 0 {
+		e.Err = fmt.Errorf("%w; %s", e.Err, strings.Join(said, "; "))
+	}
 	return &e
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/hallmarksign/hallmark/internal/atomicfile"
 	"github.com/hallmarksign/hallmark/internal/check"
+	"github.com/hallmarksign/hallmark/oci"
 	"github.com/hallmarksign/hallmark/sign"
 	"github.com/hallmarksign/hallmark/verify"
 )
@@ -83,9 +84,9 @@ type target struct {
 	statement []byte // what is stated about it; nil for a signature
 	result    *verify.Result
 
-	place      *place   // of an image; nil for a file
-	serialised []byte   // of an image: the bundle of an earlier run
-	attached   []string // of an image: where the bundle is
+	place      *place         // of an image; nil for a file
+	serialised []byte         // of an image: the bundle of an earlier run
+	attached   []oci.Attached // of an image: where the bundle is
 }
 
 // content is what the bundle of a target must hold.

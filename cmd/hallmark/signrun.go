@@ -155,7 +155,11 @@ func (r *signRun) describe(ctx context.Context, tokens oidc.Provider) error {
 	}
 	fmt.Fprintf(r.e.stdout, "would publish, for ever, in the name of %s:\n", printable(who, 1024))
 	for _, t := range r.targets {
-		fmt.Fprintf(r.e.stdout, "  %s  %s  to %s\n", printable(t.arg, 1024), t.digest(), printable(t.output, 1024))
+		to := t.output
+		if to == "" {
+			to = fmt.Sprintf("the registry, for %d of its manifests", len(t.place.to))
+		}
+		fmt.Fprintf(r.e.stdout, "  %s  %s  to %s\n", printable(t.arg, 1024), t.digest(), printable(to, 1024))
 	}
 	for _, line := range r.services.describe() {
 		fmt.Fprintf(r.e.stdout, "  %s\n", line)
@@ -191,7 +195,7 @@ func (r *signRun) print(t *target) error {
 	}
 	to := t.output
 	if to == "" {
-		to = strings.Join(t.attached, ", ")
+		to = attachedText(t.attached)
 	}
 	s := t.result
 	_, err := fmt.Fprintf(r.e.stdout, "signed  %s  ->  %s\n    by      %s\n    at      %s\n    log     %s\n    verify  %s\n",

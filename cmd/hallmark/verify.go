@@ -89,13 +89,19 @@ func runVerify(ctx context.Context, e *env, o *verifyOptions, args []string) (ou
 	if err != nil {
 		return outcome{}, err
 	}
-	run := &verifyRun{e: e, o: o, verifier: verifier, policy: policy, progress: newProgress(e, o.output.quiet || o.output.json)}
+	run := &verifyRun{e: e, o: o, verifier: verifier, policy: policy, parallel: runtime.GOMAXPROCS(0), progress: newProgress(e, o.output.quiet || o.output.json)}
 	if isImages && o.source == (claimSource{}) {
 		client, err := o.platforms.registry.client(e)
 		if err != nil {
 			return outcome{}, err
 		}
 		defer client.CloseIdle()
+		run.parallel = imagesAtOnce
+		if o.output.explain {
+			defer sayUsed(e, client)
+		} else if !o.output.quiet {
+			defer warnUsed(e, client)
+		}
 		return run.all(ctx, args, (&imageRun{run, client}).image)
 	}
 	return run.all(ctx, args, run.one)
@@ -133,17 +139,18 @@ type verifyRun struct {
 	o        *verifyOptions
 	verifier *verify.Verifier
 	policy   verify.Policy
+	parallel int // arguments at a time
 	progress *progress
 }
 
-// all verifies every argument on all cores and prints the verdicts in order.
+// all verifies every argument, several at a time, and prints the verdicts in order.
 func (r *verifyRun) all(ctx context.Context, args []string, one func(context.Context, string) []verdict) (outcome, error) {
 	verdicts := make([]chan []verdict, len(args))
 	for i := range verdicts {
 		verdicts[i] = make(chan []verdict, 1)
 	}
 	var g errgroup.Group
-	g.SetLimit(runtime.GOMAXPROCS(0))
+	g.SetLimit(r.parallel)
 	go func() {
 		for i, a := range args {
 			g.Go(func() error {
@@ -221,7 +228,8 @@ func (r *verifyRun) artifact(ctx context.Context, arg string, hashes []crypto.Ha
 		if err != nil {
 			return verify.Artifact{}, err
 		}
-		a, err := client.Resolve(ctx, reference(arg))
+		defer client.CloseIdle()
+		a, err := client.Pin(ctx, reference(arg))
 		if err != nil {
 			return verify.Artifact{}, err
 		}

@@ -58,12 +58,12 @@ func (a *authority) issue(t testing.TB, template *x509.Certificate) (*x509.Certi
 	return cert, key
 }
 
-// server is the configuration of a server at 127.0.0.1 and localhost.
-func (a *authority) server(t testing.TB) *tls.Config {
+// server is the configuration of a server at 127.0.0.1, localhost and other names.
+func (a *authority) server(t testing.TB, names ...string) *tls.Config {
 	t.Helper()
 	cert, key := a.issue(t, &x509.Certificate{
 		Subject:     pkix.Name{CommonName: "registry"},
-		DNSNames:    []string{"localhost"},
+		DNSNames:    append(names, "localhost"),
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 		KeyUsage:    x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	})

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -36,6 +37,8 @@ type host struct {
 	// before may answer instead of the handler; false passes on.
 	before func(w http.ResponseWriter, r *http.Request) bool
 	server *http.Server
+
+	connections atomic.Int64
 }
 
 // serve runs a host until the test ends; plain http if config is nil.
@@ -66,7 +69,12 @@ func (h *host) start(t testing.TB, address string) {
 	if h.tls != nil {
 		l = tls.NewListener(l, h.tls)
 	}
-	h.server = &http.Server{Handler: h, ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: 10 * time.Second}
+	h.server = &http.Server{Handler: h, ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: 10 * time.Second,
+		ConnState: func(_ net.Conn, state http.ConnState) {
+			if state == http.StateNew {
+				h.connections.Add(1)
+			}
+		}}
 	go h.server.Serve(l)
 }
 

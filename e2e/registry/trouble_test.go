@@ -74,13 +74,16 @@ func TestTrouble_SecondRunIsIdempotent(t *testing.T) {
 		kind   kind
 		match  func(*http.Request) bool
 		answer http.HandlerFunc
+
+		pushOnly bool // the second run is the command that the first one named
 	}{
-		{"uploads are refused", plain, method(http.MethodPost), func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInsufficientStorage) }},
-		{"manifests are refused", plainTags, writesManifest, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }},
+		{"uploads are refused", plain, method(http.MethodPost), func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInsufficientStorage) }, false},
+		{"uploads always break", distribution, upload, drop, true},
+		{"manifests are refused", plainTags, writesManifest, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }, true},
 		{"too many requests for an hour", olaregTags, writesManifest, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "3600")
 			w.WriteHeader(http.StatusTooManyRequests)
-		}},
+		}, false},
 	}
 	t.Run("on", func(t *testing.T) {
 		for _, tt := range tests {
@@ -89,9 +92,14 @@ func TestTrouble_SecondRunIsIdempotent(t *testing.T) {
 				t.Parallel()
 				digest, children := s.push(t, h, "app:1", 1)
 				h.first(1<<30, tt.match, tt.answer)
-				s.unfinished(t, h.name+"/app:1")
+				repeat := s.unfinished(t, h.name+"/app:1")
+				s.run(t, 3, repeat...)
 				h.set(nil)
-				s.sign(t, 0, sandbox.Alice, h.name+"/app:1")
+				if tt.pushOnly {
+					s.run(t, 0, repeat...)
+				} else {
+					s.sign(t, 0, sandbox.Alice, h.name+"/app:1")
+				}
 				s.accepted(t, h, "app", digest, sandbox.Alice)
 				s.accepted(t, h, "app", children[0], sandbox.Alice)
 			})
@@ -100,13 +108,17 @@ func TestTrouble_SecondRunIsIdempotent(t *testing.T) {
 	s.made(t, int64(len(tests)), int64(len(tests))) // of the first runs alone
 }
 
-// unfinished signs where it can't be attached.
-func (s *scene) unfinished(t *testing.T, ref string) {
+// unfinished signs where it can't be attached, and returns the command that does
+// no more than attach.
+func (s *scene) unfinished(t *testing.T, ref string) []string {
 	t.Helper()
 	r := s.sign(t, 3, sandbox.Alice, ref)
-	if !strings.Contains(r.Stderr, "run the same command again") {
-		t.Errorf("the command does not say what to repeat:\n%s", r.Stderr)
+	_, rest, found := strings.Cut(r.Stderr, "run the same command again, or hallmark ")
+	command, _, ended := strings.Cut(rest, ": the signature was made and is kept")
+	if !found || !ended || !strings.HasPrefix(command, "sign --push-only ") {
+		t.Fatalf("the command does not say what to repeat:\n%s", r.Stderr)
 	}
+	return strings.Fields(command)
 }
 
 // The registry is restarted when the bundle is there and its manifest is not:
@@ -120,8 +132,8 @@ func TestTrouble_Restart(t *testing.T) {
 
 		comesBack []bool
 	}{
-		{"distribution", distribution, distributionOpen, []bool{false}},
-		{"olareg", olaregAPI, func(t testing.TB, dir string) http.Handler { return olaregAt(t, dir, true) }, []bool{true}},
+		{"distribution", distribution, distributionOpen, []bool{true, false}},
+		{"olareg", olaregAPI, func(t testing.TB, dir string) http.Handler { return olaregAt(t, dir, true) }, []bool{true, false}},
 	}
 	for _, tt := range tests {
 		for _, comesBack := range tt.comesBack {

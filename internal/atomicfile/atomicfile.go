@@ -26,6 +26,12 @@ type Options struct {
 // refused unless o.Overwrite; a path that is a symbolic link, or no regular
 // file, is always refused. Its error is a *check.Error of check fs.
 func Write(path string, data []byte, perm os.FileMode, o Options) error {
+	return Stream(path, perm, o, whole(data))
+}
+
+// Stream is Write for data that does not fit into memory. An error of write that
+// is a *check.Error is returned as it is, and nothing stays.
+func Stream(path string, perm os.FileMode, o Options, write func(io.Writer) error) error {
 	dir, name := filepath.Split(path)
 	if dir == "" {
 		dir = "."
@@ -35,12 +41,22 @@ func Write(path string, data []byte, perm os.FileMode, o Options) error {
 		return refuse(err, path, "make sure that its directory exists and can be opened")
 	}
 	defer root.Close()
-	return writeIn(folder{root}, path, name, data, perm, o)
+	return writeIn(folder{root}, path, name, write, perm, o)
+}
+
+func whole(data []byte) func(io.Writer) error {
+	return func(w io.Writer) error {
+		n, err := w.Write(data)
+		if err == nil && n < len(data) {
+			err = io.ErrShortWrite
+		}
+		return err
+	}
 }
 
 // WriteIn is Write for a name directly inside root.
 func WriteIn(root *os.Root, name string, data []byte, perm os.FileMode, o Options) error {
-	return writeIn(folder{root}, filepath.Join(root.Name(), name), name, data, perm, o)
+	return writeIn(folder{root}, filepath.Join(root.Name(), name), name, whole(data), perm, o)
 }
 
 // A directory is what writing needs of a directory. Tests make each call fail.
@@ -59,7 +75,7 @@ type file interface {
 }
 
 // writeIn writes name in d; path is how errors call it.
-func writeIn(d directory, path, name string, data []byte, perm os.FileMode, o Options) error {
+func writeIn(d directory, path, name string, write func(io.Writer) error, perm os.FileMode, o Options) error {
 	if name == "" || name == "." || name == ".." || filepath.Base(name) != name {
 		return check.Refuse("SG-15", check.FS, "%q is not the name of a file", path).
 			WithNext("give the output a file name")
@@ -68,7 +84,10 @@ func writeIn(d directory, path, name string, data []byte, perm os.FileMode, o Op
 		return err
 	}
 	temp := tempName(name, rand.Text())
-	if err := fill(d, temp, data, perm); err != nil {
+	if err := fill(d, temp, write, perm); err != nil {
+		if refused, ok := errors.AsType[*check.Error](err); ok {
+			return refused
+		}
 		return refuse(err, path, "check that the directory is writable and the disk has space")
 	}
 	if err := place(d, temp, name, o); err != nil {
@@ -112,17 +131,13 @@ func exists(path string) error {
 		WithNext("choose another name, or ask for it to be replaced")
 }
 
-// fill creates temp and writes data through to the disk. On error nothing stays.
-func fill(d directory, temp string, data []byte, perm os.FileMode) error {
+// fill creates temp and writes through to the disk. On error nothing stays.
+func fill(d directory, temp string, write func(io.Writer) error, perm os.FileMode) error {
 	f, err := d.Create(temp, perm)
 	if err != nil {
 		return err // not ours if it exists: leave it
 	}
-	n, err := f.Write(data)
-	if err == nil && n < len(data) {
-		err = io.ErrShortWrite
-	}
-	if err == nil {
+	if err = write(f); err == nil {
 		err = f.Sync()
 	}
 	if cerr := f.Close(); err == nil {

@@ -2,6 +2,7 @@ package atomicfile
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -220,7 +221,7 @@ func TestSG15_N4_EveryCallFails(t *testing.T) {
 					t.Fatal(err)
 				}
 				d := &faulty{folder{root}, n, c.links, c.short}
-				err = writeIn(d, "out", "out", []byte("new!"), 0o600, c.o)
+				err = writeIn(d, "out", "out", whole([]byte("new!")), 0o600, c.o)
 				root.Close()
 				got := files(t, dir)
 				for name, content := range got {
@@ -269,7 +270,7 @@ func TestSG15_N6_RaceNeverOverwrites(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer root.Close()
-	wantFS(t, writeIn(planted{folder{root}}, "out", "out", []byte("x"), 0o600, Options{}))
+	wantFS(t, writeIn(planted{folder{root}}, "out", "out", whole([]byte("x")), 0o600, Options{}))
 	if got := files(t, dir); len(got) != 1 || got["out"] != "" {
 		t.Fatalf("got %v, want the other's empty file", got)
 	}
@@ -305,7 +306,7 @@ func TestSG15_N6_TemporaryFileIsExclusive(t *testing.T) {
 	if err := os.Symlink("victim", filepath.Join(dir, "temp")); err != nil {
 		t.Skipf("SKIPPED: no symbolic links here: %v", err)
 	}
-	if err := fill(folder{root}, "temp", []byte("x"), 0o600); !errors.Is(err, fs.ErrExist) {
+	if err := fill(folder{root}, "temp", whole([]byte("x")), 0o600); !errors.Is(err, fs.ErrExist) {
 		t.Fatalf("got %v, want that it exists", err)
 	}
 	if got := files(t, dir); got["victim"] != "v" || len(got) != 2 {
@@ -318,4 +319,33 @@ func TestSG15_TempName(t *testing.T) {
 	if a != ".a.sigstore.json.hallmark-R1.tmp" || a == b || strings.HasSuffix(a, ".sigstore.json") {
 		t.Fatalf("got %q and %q", a, b)
 	}
+}
+
+// SG-15: a stream that breaks leaves nothing, and says why in its own words.
+func TestStream(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "out")
+	broken := check.Refuse("OC-8", check.Net, "the connection broke")
+	err := Stream(path, 0o600, Options{}, func(w io.Writer) error {
+		if _, err := io.WriteString(w, "half"); err != nil {
+			t.Fatal(err)
+		}
+		return broken
+	})
+	if !errors.Is(err, broken) {
+		t.Errorf("got %v, want the error of the stream", err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+		t.Errorf("%v stay, %v", left, err)
+	}
+	if err := Stream(path, 0o600, Options{}, func(w io.Writer) error {
+		_, err := io.WriteString(w, "whole")
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if data, err := os.ReadFile(path); err != nil || string(data) != "whole" {
+		t.Errorf("got %q, %v", data, err)
+	}
+	wantFS(t, Stream(path, 0o600, Options{}, func(io.Writer) error { return nil }))
 }

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/hallmarksign/hallmark/internal/check"
+)
+
+// unattached signs an image where nothing can be written, and returns the command
+// that attaches what was made.
+func (i imageWorld) unattached(flags ...string) (host string, repeat []string, breakIt func(bool)) {
+	i.t.Helper()
+	host, breakIt = newFragileRegistry(i.t)
+	pushIndex(i.t, host+"/app:1", 2)
+	breakIt(true)
+	stderr := i.fails(check.ExitUndecided, append([]string{"sign", host + "/app:1", "--yes"}, flags...)...)
+	_, rest, found := strings.Cut(stderr, "run the same command again, or hallmark ")
+	command, _, ended := strings.Cut(rest, ": the signature was made and is kept")
+	if !found || !ended {
+		i.t.Fatalf("no next step: %s", stderr)
+	}
+	breakIt(false)
+	return host, strings.Fields(command), breakIt
+}
+
+func (i imageWorld) pending() int {
+	i.t.Helper()
+	files, err := filepath.Glob(filepath.Join(i.dir, "cache", "pending", "*"))
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	return len(files)
+}
+
+// O32: a signature that was made but could not be attached is attached by the
+// next run, or by the command that the first one named, without another entry.
+func TestImage_SecondRunMakesNoSecondEntry(t *testing.T) {
+	for name, again := range map[string]bool{"same command": true, "push-only": false} {
+		t.Run(name, func(t *testing.T) {
+			w := newImageWorld(t)
+			host, repeat, breakIt := w.unattached()
+			if n := w.pending(); n != 1 {
+				t.Errorf("%d signatures are kept, want 1", n)
+			}
+			if again {
+				repeat = []string{"sign", host + "/app:1", "--yes"}
+			}
+			breakIt(true)
+			w.fails(check.ExitUndecided, repeat...)
+			breakIt(false)
+			w.must(repeat...)
+			if n := len(w.Rekor(2).Requests()); n != 1 {
+				t.Errorf("%d log entries, want 1", n)
+			}
+			if n := len(w.Fulcio().Requests()); n != 1 {
+				t.Errorf("%d certificates, want 1", n)
+			}
+			if n := w.pending(); n != 0 {
+				t.Errorf("%d signatures are kept, want none", n)
+			}
+			if n := strings.Count(w.must(w.verify(host+"/app:1", "--all-platforms")...), "ok  "); n != 3 {
+				t.Errorf("%d verdicts, want 3", n)
+			}
+		})
+	}
+}
+
+// O32 in the older scheme: each image has a signature of its own.
+func TestImage_PushOnlyInTheOlderScheme(t *testing.T) {
+	w := newImageWorld(t)
+	flags := w.rekor1()
+	host, repeat, _ := w.unattached(append(flags, "--no-recursive", "--storage", "tags", "-a", "build=7")...)
+	w.must(repeat...)
+	if out := w.must(w.verify(host + "/app:1")...); !strings.Contains(out, "legacy tag .sig") {
+		t.Errorf("not found under the old tag:\n%s", out)
+	}
+	host, repeat, _ = w.unattached(append(flags, "--no-recursive", "--storage", "tags", "-a", "build=8")...)
+	for i, arg := range repeat {
+		repeat[i] = strings.Replace(arg, "build=8", "build=9", 1)
+	}
+	if stderr := w.fails(check.ExitNo, repeat...); !strings.Contains(stderr, "digest: ") || !strings.Contains(stderr, "same annotations") {
+		t.Errorf("O19: %s", stderr)
+	}
+	w.fails(check.ExitNotFound, w.verify(host+"/app:1")...)
+}
+
+// What is pushed is verified first; what is attached only has to name the image.
+func TestImage_PushOnlyVerifies(t *testing.T) {
+	w := newImageWorld(t)
+	host := newRegistry(t, true)
+	pushIndex(t, host+"/app:1", 1)
+	file := filepath.Join(w.dir, "app.sigstore.json")
+	w.must("sign", host+"/app:1", "--bundle", file, "--yes")
+	w.fails(check.ExitNotFound, w.verify(host+"/app:1")...)
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	forged := filepath.Join(w.dir, "forged.sigstore.json")
+	_, rest, _ := strings.Cut(string(data), `"sig":"`)
+	sig, _, _ := strings.Cut(rest, `"`)
+	write(t, forged, []byte(strings.Replace(string(data), sig, sig[:20]+"AAAA"+sig[24:], 1)))
+	if stderr := w.fails(check.ExitNo, "sign", "--push-only", forged, host+"/app:1"); !strings.Contains(stderr, "signature: ") {
+		t.Errorf("forged: %s", stderr)
+	}
+	w.fails(check.ExitNotFound, w.verify(host+"/app:1")...)
+	w.must("image", "attach", forged, host+"/app:1")
+	w.fails(check.ExitNo, w.verify(host+"/app:1")...)
+	if out := w.must("sign", "--push-only", file, host+"/app:1"); !strings.Contains(out, "by      alice@example.com") {
+		t.Errorf("output does not say who signed: %s", out)
+	}
+	w.must(w.verify(host+"/app:1", "--all-platforms")...)
+	w.fails(check.ExitUsage, "sign", "--push-only", file, host+"/app:1", "--storage", "tags")
+	w.fails(check.ExitUsage, "sign", "--push-only", file, host+"/app:1", host+"/app:1")
+}
