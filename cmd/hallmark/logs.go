@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"net/url"
 	"path/filepath"
 	"strings"
 
@@ -39,8 +38,7 @@ type logbook struct {
 	e     *env
 	root  *trustroot.Root
 	known []read.Known
-	urls  *trustroot.SigningConfig // nil if there is none
-	dir   string                   // of what is remembered; "" for nothing
+	dir   string // of what is remembered; "" for nothing
 	file  *read.Memory
 }
 
@@ -53,9 +51,10 @@ func (l *logFlags) open(ctx context.Context, e *env, out *outputFlags) (*logbook
 		return nil, err
 	}
 	b := &logbook{e: e, root: root}
+	var services *trustroot.SigningConfig // nil if there is none
 	switch {
 	case client != nil:
-		if b.urls, err = client.Services(ctx); err != nil {
+		if services, err = client.Services(ctx); err != nil {
 			out.say(e, "hallmark: warning: addresses of logs are taken from the trusted root: %s", printable(err.Error(), 512))
 		}
 	case l.config != "":
@@ -63,11 +62,11 @@ func (l *logFlags) open(ctx context.Context, e *env, out *outputFlags) (*logbook
 		if err != nil {
 			return nil, err
 		}
-		if b.urls, err = trustroot.ParseSigningConfig(data); err != nil {
+		if services, err = trustroot.ParseSigningConfig(data); err != nil {
 			return nil, err
 		}
 	}
-	for _, k := range read.Logs(root, b.urls) {
+	for _, k := range read.Logs(root, services) {
 		if l.log == "" || k.Log.Origin == l.log || hostOnly(k.Log.Origin) == l.log {
 			b.known = append(b.known, k)
 		}
@@ -91,27 +90,9 @@ func hostOnly(origin string) string {
 	return host
 }
 
-// address returns where a log answers: the signing configuration may say more
-// than the trusted root, such as a port.
-func (b *logbook) address(k read.Known) string {
-	if b.urls != nil {
-		for _, s := range b.urls.Logs {
-			u, err := url.Parse(s.URL)
-			if err != nil || k.Version != 0 && s.Version != k.Version {
-				continue
-			}
-			path := strings.TrimRight(u.Path, "/")
-			if u.Host+path == k.Log.Origin || u.Hostname()+path == k.Log.Origin {
-				return s.URL
-			}
-		}
-	}
-	return k.Log.BaseURL
-}
-
 // reader connects to a log and finds out its generation if nothing names it.
 func (b *logbook) reader(ctx context.Context, k read.Known) (openLog, error) {
-	doer, err := fetch.New(b.address(k), fetch.Config{UserAgent: userAgent(), Retries: 2})
+	doer, err := fetch.New(k.URL, fetch.Config{UserAgent: userAgent(), Retries: 2})
 	if err != nil {
 		return openLog{}, err
 	}

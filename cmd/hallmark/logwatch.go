@@ -149,7 +149,7 @@ func (o *watchOptions) pass(ctx context.Context, e *env, b *logbook, w *watch.Wa
 		log := &b.root.CTLogs[i]
 		doer, err := fetch.New(log.BaseURL, fetch.Config{UserAgent: userAgent(), Retries: 2})
 		if err == nil {
-			err = look(watch.Source{CT: ctlog.New(log, doer)})
+			err = look(watch.Source{CT: ctlog.New(log, doer, ctlog.Config{Dir: b.dir, Now: e.now})})
 		}
 		if err != nil {
 			failed = append(failed, named(log.BaseURL, err))

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	bolt "go.etcd.io/bbolt"
@@ -283,8 +284,17 @@ func TestLG1_OtherHistory(t *testing.T) {
 	}
 	other := newWorld(t, t.TempDir(), 3)
 	other.grow(900)
-	if err := x.Update(t.Context(), other.reader()); check.Of(err) != check.Proof {
-		t.Errorf("got %v, want check proof", err)
+	// What the machine saw last is lost: the index still knows.
+	dir := t.TempDir()
+	forked := must(read.NewV2(v.trusted(), read.Config{
+		Doer: tilestest.Dir(other.dir), Memory: must(read.OpenMemory(dir)), Now: clock,
+	}))
+	err := x.Update(t.Context(), forked)
+	if refused, ok := errors.AsType[*check.Error](err); !ok || refused.Check != check.Checkpoint || refused.Rule != "LG-1" || strings.Contains(err.Error(), "\n") {
+		t.Errorf("got %v, want a fork in one line", err)
+	}
+	if kept, _ := filepath.Glob(filepath.Join(dir, "evidence", "fork-*")); len(kept) != 1 {
+		t.Errorf("kept %q, want evidence", kept)
 	}
 	v.grow(599)
 	if err := x.Update(t.Context(), v.reader()); check.Of(err) != check.Checkpoint {
