@@ -4,6 +4,7 @@ import (
 	"context"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -19,12 +20,14 @@ type logFlags struct {
 	trust  trustFlags
 	config string
 	log    string
+	maxAge time.Duration
 }
 
 func (l *logFlags) register(f *pflag.FlagSet) {
 	l.trust.register(f)
 	f.StringVar(&l.config, "signing-config", "", "with --trusted-root: find the addresses of logs in this `FILE`")
 	f.StringVar(&l.log, "log", "", "ask only the log of this `NAME`, such as rekor.example.com")
+	f.DurationVar(&l.maxAge, "max-age", 7*24*time.Hour, "refuse a log in use that serves one checkpoint for longer than this `TIME`, a week if not said; 0 for any")
 }
 
 // An openLog is a log that can be asked.
@@ -38,7 +41,8 @@ type logbook struct {
 	e     *env
 	root  *trustroot.Root
 	known []read.Known
-	dir   string // of what is remembered; "" for nothing
+	dir   string        // of what is remembered; "" for nothing
+	age   time.Duration // of checkpoints, at most; 0 for any
 	file  *read.Memory
 }
 
@@ -46,11 +50,14 @@ func (l *logFlags) open(ctx context.Context, e *env, out *outputFlags) (*logbook
 	if l.trust.offline {
 		return nil, usage("--offline: a log is asked over the network")
 	}
+	if l.maxAge < 0 {
+		return nil, usage("--max-age is %v, want 0 or more", l.maxAge)
+	}
 	root, client, err := l.trust.root(ctx, e, out)
 	if err != nil {
 		return nil, err
 	}
-	b := &logbook{e: e, root: root}
+	b := &logbook{e: e, root: root, age: l.maxAge}
 	var services *trustroot.SigningConfig // nil if there is none
 	switch {
 	case client != nil:
@@ -96,7 +103,7 @@ func (b *logbook) reader(ctx context.Context, k read.Known) (openLog, error) {
 	if err != nil {
 		return openLog{}, err
 	}
-	config := read.Config{Doer: doer, Root: b.root, Memory: b.file, Now: b.e.now}
+	config := read.Config{Doer: doer, Root: b.root, Memory: b.file, Now: b.e.now, MaxAge: b.age}
 	if k.Version == 0 {
 		if k.Version, err = read.Probe(ctx, k.Log, config); err != nil {
 			return openLog{}, err
