@@ -227,8 +227,10 @@ func newLogInfo(e *env, done *outcome) *cobra.Command {
 	})
 }
 
+// printStatus prints what a log proved of itself. One that is refused gets a line
+// in JSON alone, which says so.
 func printStatus(e *env, out *outputFlags, s read.Status, writes bool) error {
-	if out.quiet {
+	if out.quiet || s.Err != nil && !out.json {
 		return nil
 	}
 	if out.json {
@@ -278,6 +280,11 @@ func statusJSON(e *env, s read.Status, writes bool) any {
 		}
 		heads = append(heads, j)
 	}
-	return map[string]any{"schema": schema, "log": s.Log.Origin, "version": s.Version, "in_use": s.InUse, "writes": writes,
-		"size": s.Size, "trees": heads, "ok": s.Err == nil}
+	status := map[string]any{"schema": schema, "log": s.Log.Origin, "version": s.Version, "in_use": s.InUse, "writes": writes, "ok": s.Err == nil}
+	if s.Err != nil {
+		status["check"], status["error"] = check.Of(s.Err), printable(s.Err.Error(), 1024)
+		return status
+	}
+	status["size"], status["trees"] = s.Size, heads
+	return status
 }
