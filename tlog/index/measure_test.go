@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/hallmarksign/hallmark/internal/sigtest"
 	"github.com/hallmarksign/hallmark/internal/tiles"
 	"github.com/hallmarksign/hallmark/internal/tiles/tilestest"
 	"github.com/hallmarksign/hallmark/tlog/read"
@@ -124,9 +125,9 @@ func measureBuild(t *testing.T, v *world) {
 		name string
 		q    read.Query
 	}{
-		{"digest", read.Query{Hash: crypto.SHA256, Digest: digest(int(n) / 3)}},
-		{"absent digest", read.Query{Hash: crypto.SHA256, Digest: digest(-1)}},
-		{"last e-mail", read.Query{Subject: who(4).Subject, From: n - 2048}},
+		{"digest", read.Query{Hash: crypto.SHA256, Digest: sigtest.EntryDigest(int(n) / 3)}},
+		{"absent digest", read.Query{Hash: crypto.SHA256, Digest: sigtest.EntryDigest(-1)}},
+		{"last e-mail", read.Query{Subject: sigtest.Who(4).Subject, From: n - 2048}},
 	} {
 		x := v.open(path, Config{ReadOnly: true})
 		x.layout = firstBits

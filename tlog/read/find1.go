@@ -38,6 +38,16 @@ func (l *V1) Find(ctx context.Context, q Query, note Note) iter.Seq2[*Entry, err
 			yield(nil, err)
 			return
 		}
+		shown := map[string]bool{} // an index may name one entry in two ways
+		once := func(e *Entry, err error) bool {
+			if err == nil && shown[e.ID] {
+				return true
+			}
+			if err == nil {
+				shown[e.ID] = true
+			}
+			return yield(e, err)
+		}
 		for len(ids) > 0 {
 			some := ids[:min(maxBatch, len(ids))]
 			ids = ids[len(some):]
@@ -47,7 +57,7 @@ func (l *V1) Find(ctx context.Context, q Query, note Note) iter.Seq2[*Entry, err
 				return
 			}
 			for _, id := range some {
-				if !l.hit(id, &q, found, note, yield) {
+				if !l.hit(id, &q, found, note, once) {
 					return
 				}
 			}

@@ -36,7 +36,7 @@ func TestFind1(t *testing.T) {
 	sum := sha256.Sum256([]byte("two"))
 	key := sigtest.SPKI(v.SignerKey().Public())
 
-	v.index[alice.Subject] = []string{id(one), id(two)[16:], id(one)}
+	v.index[alice.Subject] = []string{id(one), id(two)[16:], id(one), id(two)}
 	v.index[fmt.Sprintf("sha256:%x", sum)] = []string{id(two)}
 	for _, tt := range []struct {
 		name string
