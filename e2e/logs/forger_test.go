@@ -149,15 +149,14 @@ func at(e object, path ...string) object {
 	return e
 }
 
-// flip changes one bit of a base64 or hexadecimal text, at a part of it.
+// flip changes one character of a base64 or hexadecimal text, at a part of it.
 func flip(v any, part, parts int) string {
 	b := []byte(v.(string))
 	i := (len(b) - 4) * part / parts
-	for _, c := range []byte("A0B1") {
-		if b[i] != c {
-			b[i] = c
-			break
-		}
+	if b[i] == '0' {
+		b[i]++
+	} else {
+		b[i] = '0'
 	}
 	return string(b)
 }

@@ -195,9 +195,9 @@ func TestLog_KilledWhileBuildingTheIndex(t *testing.T) {
 		requests int
 		after    time.Duration
 	}{
-		{1, 0}, {150, 0}, {400, 0}, {505, 0}, // in the first batch
+		{1, 0}, {300, 0}, // in the first batch
 		{518, 0}, {518, 10 * time.Millisecond}, {520, 40 * time.Millisecond}, // about where it is stored
-		{1, 0}, {3, 0}, {5, 0}, {6, 20 * time.Millisecond}, // in the second one
+		{3, 0}, {6, 20 * time.Millisecond}, // in the second one
 	} {
 		if l.killed(t, home, k.requests, k.after) {
 			kills++
@@ -212,7 +212,7 @@ func TestLog_KilledWhileBuildingTheIndex(t *testing.T) {
 	}
 	l.found(t, home, 5)
 	l.found(t, home, 65_537)
-	if kills < 6 {
+	if kills < 4 {
 		t.Errorf("killed %d times, want more", kills)
 	}
 	t.Logf("killed %d times", kills)

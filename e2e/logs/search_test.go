@@ -102,7 +102,6 @@ func TestLog_K10_OneOfSeveral(t *testing.T) {
 	}{
 		{"well", nil, 0, ""},
 		{"down", sandbox.Drop(), 3, "hallmark: net: " + host(s.URL(sandbox.Rekor1Other))},
-		{"500", sandbox.Status(500), 3, "hallmark: net: " + host(s.URL(sandbox.Rekor1Other))},
 		{"refuses", sandbox.Status(403), 1, "hallmark: server: " + host(s.URL(sandbox.Rekor1Other))},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -25,7 +25,8 @@ import (
 
 // TestMeasure measures a first build and look-ups on a log of so many entries as
 // HALLMARK_MEASURE says, each in a process of its own. The log is kept in
-// HALLMARK_MEASURE_DIR for the next run.
+// HALLMARK_MEASURE_DIR for the next run; e2e/cmd/tilelog writes one there with the
+// library that real logs are made with.
 func TestMeasure(t *testing.T) {
 	n, err := strconv.Atoi(os.Getenv("HALLMARK_MEASURE"))
 	if err != nil {
