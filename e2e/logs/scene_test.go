@@ -129,7 +129,12 @@ func (s *scene) write(t *testing.T, name string, data []byte) {
 
 func (s *scene) read(t *testing.T, name string) []byte {
 	t.Helper()
-	data, err := os.ReadFile(s.path(name))
+	return s.readFile(t, s.path(name))
+}
+
+func (s *scene) readFile(t *testing.T, path string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}

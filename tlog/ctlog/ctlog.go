@@ -1,5 +1,6 @@
-// Package ctlog reads certificate transparency logs (RFC 6962 section 4) for
-// certificates in certain names. Nothing that a log answers is believed before
+// Package ctlog reads certificate transparency logs (RFC 6962 section 4; not yet
+// those that are made of tiles, C2SP static-ct-api) for certificates in certain
+// names. Nothing that a log answers is believed before
 // the hashes of all entries lead from where the last look ended to a root that
 // the log signed, so that it can neither hide an entry nor change the past.
 package ctlog
@@ -14,6 +15,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/hallmarksign/hallmark/internal/check"
@@ -76,9 +78,13 @@ type Certificate struct {
 }
 
 func (l *Log) ask(ctx context.Context, path string, limit int64, answer any) (body []byte, err error) {
-	res, err := service.Ask(ctx, l.doer, fetch.Request{Path: "/ct/v1/" + path, Accept: "application/json", MaxBody: limit}, 200)
+	res, err := service.Ask(ctx, l.doer, fetch.Request{Path: "/ct/v1/" + path, Accept: "application/json", MaxBody: limit},
+		http.StatusOK, http.StatusNotFound)
 	if err != nil {
 		return nil, err
+	}
+	if res.Status == http.StatusNotFound {
+		return nil, check.Refuse("LG-4", check.Net, "log %q does not answer %q of RFC 6962; logs of tiles (static-ct-api) are not read", l.log.BaseURL, path)
 	}
 	if err := strictjson.UnmarshalOpen(res.Body, answer); err != nil {
 		return nil, check.Refuse("LG-4", check.Server, "answer of the log: %w", err)
