@@ -233,6 +233,16 @@ func (v *Verifier) logOf(checkpoint string) *logKey {
 	return nil
 }
 
+// index is the index that evidence covers. A promise is over the global one; the
+// proof of the first generation only over that of its tree, so that without a
+// promise the global one is anybody's word (R1-2, R1-4).
+func (c *candidate) index() int64 {
+	if c.facts.included && !c.facts.promised {
+		return c.entry.Proof.LogIndex // the same in the second generation (R2-6)
+	}
+	return c.entry.LogIndex
+}
+
 // proofs tells about entries that were proved.
 func (e checkedEntries) proofs() []LogProof {
 	var out []LogProof
@@ -241,7 +251,7 @@ func (e checkedEntries) proofs() []LogProof {
 		p := LogProof{
 			Name:     c.facts.origin,
 			LogID:    c.log.id,
-			Index:    c.entry.LogIndex,
+			Index:    c.index(),
 			Kind:     c.entry.Kind + " " + c.entry.Version,
 			TreeSize: c.facts.size,
 		}

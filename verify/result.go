@@ -69,7 +69,7 @@ type Time struct {
 type LogProof struct {
 	Name       string // origin of the log
 	LogID      string // hex
-	Index      int64
+	Index      int64  // in all trees of the log if a timestamp says so, else in the tree of Name
 	Kind       string // such as "hashedrekord 0.0.2"
 	Integrated time.Time
 	TreeSize   int64    // of the checkpoint; 0 if no inclusion proof

@@ -127,6 +127,33 @@ func TestR11_Weakened(t *testing.T) {
 	}
 }
 
+// Without a promise nothing covers the index in all trees of a log.
+func TestR1_4_R1_7_IndexThatIsProved(t *testing.T) {
+	for _, promised := range []bool{true, false} {
+		p := newPlan(t, 1)
+		p.stamps = []time.Time{noon}
+		var global, inTree int64
+		p.edit = func(b *bundle.Bundle) {
+			e := &b.Entries[0]
+			if !promised {
+				e.Promise, e.IntegratedTime, e.LogIndex = nil, 0, e.LogIndex+1_000_000
+			}
+			global, inTree = e.LogIndex, e.Proof.LogIndex
+		}
+		r, err := p.verify()
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := global
+		if !promised {
+			want = inTree
+		}
+		if got := r.Logs[0].Index; got != want || !promised && global == inTree {
+			t.Errorf("promised %v: got index %d, want %d of %d and %d", promised, got, want, global, inTree)
+		}
+	}
+}
+
 func TestWarnings(t *testing.T) {
 	for _, tt := range []struct {
 		want string

@@ -90,15 +90,18 @@ func newLogGet(e *env, done *outcome) *cobra.Command {
 		if len(args) != 1 {
 			return outcome{}, usage("want one entry, got %d", len(args))
 		}
+		if raw && (out.json || out.quiet) {
+			return outcome{}, usage("--raw excludes --json and --quiet")
+		}
 		entry, err := b.entry(ctx, args[0])
 		if err != nil {
 			return outcome{}, err
 		}
 		if raw {
 			_, err := fmt.Fprintf(e.stdout, "%s\n", entry.Raw.Body)
-			return informed(), err
+			return held([]*read.Entry{entry}), err
 		}
-		return informed(), out.printEntry(e, entryOf(entry))
+		return held([]*read.Entry{entry}), out.printEntry(e, entryOf(entry))
 	})
 	cmd.Flags().BoolVar(&raw, "raw", false, "print the body as the log holds it")
 	return cmd
@@ -142,61 +145,77 @@ a loud error, and what proves it is kept.`,
 		if len(args) == 0 {
 			return outcome{}, usage("want bundles or an index")
 		}
+		var all []*read.Verified
+		var failed failures
 		for _, arg := range args {
-			if err := b.verifyArgument(ctx, out, arg); err != nil {
-				return outcome{}, named(arg, err)
+			verified, err := b.verifyArgument(ctx, out, arg)
+			if err != nil {
+				failed = append(failed, named(arg, err))
 			}
+			all = append(all, verified...)
 		}
-		return informed(), nil
+		if len(failed) > 0 {
+			return outcome{}, failed
+		}
+		return held(all), nil
 	})
 }
 
-func (b *logbook) verifyArgument(ctx context.Context, out *outputFlags, arg string) error {
+// verifyArgument verifies every entry that an argument names.
+func (b *logbook) verifyArgument(ctx context.Context, out *outputFlags, arg string) (all []*read.Verified, err error) {
+	claims, err := b.claims(ctx, arg)
+	if err != nil {
+		return nil, err
+	}
+	for i := range claims {
+		v, err := b.verifyEntry(ctx, out, &claims[i])
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, v)
+	}
+	return all, nil
+}
+
+// claims returns the entries of a bundle, or the one at an index.
+func (b *logbook) claims(ctx context.Context, arg string) ([]bundle.Entry, error) {
 	if !exists(arg) {
 		entry, err := b.entry(ctx, arg)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		return b.verifyEntry(ctx, out, &entry.Raw)
+		return []bundle.Entry{entry.Raw}, nil
 	}
 	data, err := readBounded(arg, bundle.MaxSize)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	claim, err := bundle.Open(data)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if len(claim.Entries) == 0 {
-		return &check.Error{Check: check.NotFound, Err: errors.New("holds no log entry")}
+		return nil, &check.Error{Check: check.NotFound, Err: errors.New("holds no log entry")}
 	}
-	for i := range claim.Entries {
-		if err := b.verifyEntry(ctx, out, &claim.Entries[i]); err != nil {
-			return err
-		}
-	}
-	return nil
+	return claim.Entries, nil
 }
 
-func (b *logbook) verifyEntry(ctx context.Context, out *outputFlags, claim *bundle.Entry) error {
+func (b *logbook) verifyEntry(ctx context.Context, out *outputFlags, claim *bundle.Entry) (*read.Verified, error) {
 	l, err := b.byID(ctx, claim.LogID)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	v, err := l.Verify(ctx, claim)
-	if err != nil {
-		return err
+	if err != nil || out.quiet {
+		return v, err
 	}
-	switch {
-	case out.quiet:
-		return nil
-	case out.json:
-		return writeJSON(b.e.stdout, map[string]any{"schema": schema, "ok": true, "log": v.Head.Origin,
+	if out.json {
+		return v, writeJSON(b.e.stdout, map[string]any{"schema": schema, "ok": true, "log": v.Head.Origin,
 			"index": claim.LogIndex, "tree_size": v.Head.Size, "claimed_tree_size": v.From.Size})
 	}
 	_, err = fmt.Fprintf(b.e.stdout, "ok  %s #%d  in the tree of %d entries, which continues the %d of the bundle\n",
 		printable(v.Head.Origin, 256), claim.LogIndex, v.Head.Size, v.From.Size)
-	return err
+	return v, err
 }
 
 func newLogInfo(e *env, done *outcome) *cobra.Command {
@@ -217,8 +236,10 @@ func newLogInfo(e *env, done *outcome) *cobra.Command {
 	})
 }
 
+// printStatus prints what a log proved of itself. One that is refused gets a line
+// in JSON alone, which says so.
 func printStatus(e *env, out *outputFlags, s read.Status, writes bool) error {
-	if out.quiet {
+	if out.quiet || s.Err != nil && !out.json {
 		return nil
 	}
 	if out.json {
@@ -268,6 +289,11 @@ func statusJSON(e *env, s read.Status, writes bool) any {
 		}
 		heads = append(heads, j)
 	}
-	return map[string]any{"schema": schema, "log": s.Log.Origin, "version": s.Version, "in_use": s.InUse, "writes": writes,
-		"size": s.Size, "trees": heads, "ok": s.Err == nil}
+	status := map[string]any{"schema": schema, "log": s.Log.Origin, "version": s.Version, "in_use": s.InUse, "writes": writes, "ok": s.Err == nil}
+	if s.Err != nil {
+		status["check"], status["error"] = check.Of(s.Err), printable(s.Err.Error(), 1024)
+		return status
+	}
+	status["size"], status["trees"] = s.Size, heads
+	return status
 }

@@ -92,7 +92,7 @@ func (o *findOptions) find(ctx context.Context, e *env, b *logbook, out *outputF
 		return outcome{}, err
 	}
 	note := func(text string) { out.say(e, "hallmark: warning: %s", printable(text, 1024)) }
-	found := 0
+	var found []*read.Entry // the last one: whether there are any
 	err = b.each(ctx, func(l openLog) error {
 		switch r := l.Reader.(type) {
 		case *read.V1:
@@ -104,7 +104,7 @@ func (o *findOptions) find(ctx context.Context, e *env, b *logbook, out *outputF
 				if err != nil {
 					return err
 				}
-				found++
+				found = append(found[:0], entry)
 				if err := out.printEntry(e, entryOf(entry)); err != nil {
 					return err
 				}
@@ -119,7 +119,7 @@ func (o *findOptions) find(ctx context.Context, e *env, b *logbook, out *outputF
 				if err != nil {
 					return err
 				}
-				found++
+				found = append(found[:0], entry)
 				j := entryOf(entry)
 				if at, ok, err := x.FirstSeen(entry.Raw.LogIndex); err == nil && ok {
 					at = at.UTC()
@@ -135,8 +135,8 @@ func (o *findOptions) find(ctx context.Context, e *env, b *logbook, out *outputF
 	if err != nil {
 		return outcome{}, err
 	}
-	if found == 0 {
+	if len(found) == 0 {
 		return outcome{}, &check.Error{Check: check.NotFound, Err: fmt.Errorf("no entry for %s in %d logs", q.String(), len(b.known))}
 	}
-	return informed(), nil
+	return held(found), nil
 }

@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
-	"net/url"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -20,12 +20,14 @@ type logFlags struct {
 	trust  trustFlags
 	config string
 	log    string
+	maxAge time.Duration
 }
 
 func (l *logFlags) register(f *pflag.FlagSet) {
 	l.trust.register(f)
 	f.StringVar(&l.config, "signing-config", "", "with --trusted-root: find the addresses of logs in this `FILE`")
 	f.StringVar(&l.log, "log", "", "ask only the log of this `NAME`, such as rekor.example.com")
+	f.DurationVar(&l.maxAge, "max-age", 7*24*time.Hour, "refuse a log in use that serves one checkpoint for longer than this `TIME`, a week if not said; 0 for any")
 }
 
 // An openLog is a log that can be asked.
@@ -39,8 +41,8 @@ type logbook struct {
 	e     *env
 	root  *trustroot.Root
 	known []read.Known
-	urls  *trustroot.SigningConfig // nil if there is none
-	dir   string                   // of what is remembered; "" for nothing
+	dir   string        // of what is remembered; "" for nothing
+	age   time.Duration // of checkpoints, at most; 0 for any
 	file  *read.Memory
 }
 
@@ -48,14 +50,18 @@ func (l *logFlags) open(ctx context.Context, e *env, out *outputFlags) (*logbook
 	if l.trust.offline {
 		return nil, usage("--offline: a log is asked over the network")
 	}
+	if l.maxAge < 0 {
+		return nil, usage("--max-age is %v, want 0 or more", l.maxAge)
+	}
 	root, client, err := l.trust.root(ctx, e, out)
 	if err != nil {
 		return nil, err
 	}
-	b := &logbook{e: e, root: root}
+	b := &logbook{e: e, root: root, age: l.maxAge}
+	var services *trustroot.SigningConfig // nil if there is none
 	switch {
 	case client != nil:
-		if b.urls, err = client.Services(ctx); err != nil {
+		if services, err = client.Services(ctx); err != nil {
 			out.say(e, "hallmark: warning: addresses of logs are taken from the trusted root: %s", printable(err.Error(), 512))
 		}
 	case l.config != "":
@@ -63,11 +69,11 @@ func (l *logFlags) open(ctx context.Context, e *env, out *outputFlags) (*logbook
 		if err != nil {
 			return nil, err
 		}
-		if b.urls, err = trustroot.ParseSigningConfig(data); err != nil {
+		if services, err = trustroot.ParseSigningConfig(data); err != nil {
 			return nil, err
 		}
 	}
-	for _, k := range read.Logs(root, b.urls) {
+	for _, k := range read.Logs(root, services) {
 		if l.log == "" || k.Log.Origin == l.log || hostOnly(k.Log.Origin) == l.log {
 			b.known = append(b.known, k)
 		}
@@ -91,31 +97,13 @@ func hostOnly(origin string) string {
 	return host
 }
 
-// address returns where a log answers: the signing configuration may say more
-// than the trusted root, such as a port.
-func (b *logbook) address(k read.Known) string {
-	if b.urls != nil {
-		for _, s := range b.urls.Logs {
-			u, err := url.Parse(s.URL)
-			if err != nil || k.Version != 0 && s.Version != k.Version {
-				continue
-			}
-			path := strings.TrimRight(u.Path, "/")
-			if u.Host+path == k.Log.Origin || u.Hostname()+path == k.Log.Origin {
-				return s.URL
-			}
-		}
-	}
-	return k.Log.BaseURL
-}
-
 // reader connects to a log and finds out its generation if nothing names it.
 func (b *logbook) reader(ctx context.Context, k read.Known) (openLog, error) {
-	doer, err := fetch.New(b.address(k), fetch.Config{UserAgent: userAgent(), Retries: 2})
+	doer, err := fetch.New(k.URL, fetch.Config{UserAgent: userAgent(), Retries: 2})
 	if err != nil {
 		return openLog{}, err
 	}
-	config := read.Config{Doer: doer, Root: b.root, Memory: b.file, Now: b.e.now}
+	config := read.Config{Doer: doer, Root: b.root, Memory: b.file, Now: b.e.now, MaxAge: b.age}
 	if k.Version == 0 {
 		if k.Version, err = read.Probe(ctx, k.Log, config); err != nil {
 			return openLog{}, err

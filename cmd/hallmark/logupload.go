@@ -159,12 +159,11 @@ func (r *uploadRun) make(ctx context.Context, arg string, p *progress) (*upload,
 // writer refuses a log that the trusted root does not know, before anything is sent
 // (K12).
 func (r *uploadRun) writer() (tlog.Writer, error) {
-	address := r.b.address(r.log.known)
-	doer, err := connect(address, tlog.Timeout)
+	doer, err := connect(r.log.known.URL, tlog.Timeout)
 	if err != nil {
 		return nil, err
 	}
-	return tlog.New(r.log.Version(), address, r.b.root, r.e.now(), doer)
+	return tlog.New(r.log.Version(), r.log.known.URL, r.b.root, r.e.now(), doer)
 }
 
 // send sends the entry. A log of the second generation that has an equal one says

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -45,7 +46,7 @@ text. The exit status is 10 if anything was found, 0 if nothing was.`,
 	f := cmd.Flags()
 	f.StringArrayVar(&o.identities, "identity", nil, "subject `PATTERN` to look for; repeat for several")
 	f.StringArrayVar(&o.known, "known", nil, "bundle `FILE` whose entries are no news; further arguments are such files too")
-	f.StringVar(&o.since, "since", "", "begin at this `DATE` in a log that was not watched before")
+	f.StringVar(&o.since, "since", "", "begin at this `DATE`, or index with --log, in a log that was not watched before")
 	f.BoolVar(&o.certificates, "certificates", false, "look in the certificate transparency logs as well: certificates issued to these names")
 	f.BoolVar(&o.follow, "follow", false, "go on until interrupted")
 	f.DurationVar(&o.every, "every", 5*time.Minute, "with --follow: time between two looks")
@@ -72,7 +73,14 @@ func (o *watchOptions) watcher(b *logbook, note read.Note) (*watch.Watcher, erro
 		w.Known.Add(known)
 	}
 	var err error
-	if o.since != "" {
+	switch index, notIndex := strconv.ParseInt(o.since, 10, 64); {
+	case o.since == "":
+	case notIndex == nil && index >= 0:
+		if len(b.known) != 1 || o.certificates {
+			return nil, usage("--since %d: an index is of one log, and several are watched", index).WithNext("name one with --log")
+		}
+		w.From = index
+	default:
 		if w.Since, err = parseDate(o.since); err != nil {
 			return nil, err
 		}
@@ -149,7 +157,7 @@ func (o *watchOptions) pass(ctx context.Context, e *env, b *logbook, w *watch.Wa
 		log := &b.root.CTLogs[i]
 		doer, err := fetch.New(log.BaseURL, fetch.Config{UserAgent: userAgent(), Retries: 2})
 		if err == nil {
-			err = look(watch.Source{CT: ctlog.New(log, doer)})
+			err = look(watch.Source{CT: ctlog.New(log, doer, ctlog.Config{Dir: b.dir, Now: e.now})})
 		}
 		if err != nil {
 			failed = append(failed, named(log.BaseURL, err))

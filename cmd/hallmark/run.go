@@ -33,6 +33,17 @@ func proved(results []*verify.Result) outcome {
 	return outcome{success: len(results) > 0}
 }
 
+// held is the outcome of a command that had logs prove entries: every one must be
+// there, and at least one (ER-2).
+func held[T any](facts []*T) outcome {
+	for _, f := range facts {
+		if f == nil {
+			return outcome{}
+		}
+	}
+	return outcome{success: len(facts) > 0}
+}
+
 // informed is the outcome of a command that only prints what it knows.
 func informed() outcome { return outcome{success: true} }
 

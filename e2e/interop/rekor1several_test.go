@@ -114,6 +114,9 @@ func TestRekor1_SC6_SeveralOperators(t *testing.T) {
 		attempt(1, sandbox.Logs{Versions: first, Selector: "ALL"})
 		attempt(0, sandbox.Logs{Versions: first, Selector: "EXACT", Count: 1})
 		attempt(0, sandbox.Logs{Versions: first, Selector: "ANY"})
+		// K10: one that can't be reached says nothing, not no.
+		s.Fault(sandbox.Rekor1Other, sandbox.Drop())
+		attempt(3, sandbox.Logs{Versions: first, Selector: "ALL"})
 	})
 }
 

@@ -37,6 +37,7 @@ var ours = map[string][]string{
 	"internal/bounded":    {},
 	"internal/check":      {},
 	"internal/atomicfile": {"internal/check"},
+	"internal/evidence":   {"internal/atomicfile", "internal/check"},
 	"internal/fetch":      {"internal/check"},
 	"internal/service":    {"internal/check", "internal/fetch"},
 	"internal/logproof":   {"bundle", "trustroot", "format"},

@@ -29,6 +29,17 @@ type Checkpoint struct {
 // Parse reads a checkpoint strictly (WN-1..WN-3, WN-5, LM-4). Errors are
 // *check.Error of check checkpoint or limit.
 func Parse(envelope string) (*Checkpoint, error) {
+	c, err := parse(envelope)
+	if err != nil {
+		return nil, err
+	}
+	if c.Size == 0 { // LM-5: an empty tree proves nothing
+		return nil, check.Refuse("LM-5", check.Checkpoint, "tree size is 0, want at least 1")
+	}
+	return c, nil
+}
+
+func parse(envelope string) (*Checkpoint, error) {
 	text, lines, err := split(envelope)
 	if err != nil {
 		return nil, err
@@ -75,15 +86,11 @@ func (c *Checkpoint) parseText(text string) error {
 	return nil
 }
 
-// parseSize reads a tree size. An empty tree proves nothing, so 0 is refused
-// (LM-5).
+// parseSize reads a tree size.
 func parseSize(s string) (uint64, error) {
 	n, err := strconv.ParseUint(s, 10, 64)
 	if err != nil || strconv.FormatUint(n, 10) != s {
 		return 0, check.Refuse("WN-2", check.Checkpoint, "tree size is %q, want a decimal number", clip(s))
-	}
-	if n == 0 {
-		return 0, check.Refuse("LM-5", check.Checkpoint, "tree size is 0, want at least 1")
 	}
 	return n, nil
 }

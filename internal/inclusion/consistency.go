@@ -3,6 +3,8 @@ package inclusion
 import (
 	"bytes"
 	"crypto/sha256"
+	"errors"
+	"fmt"
 
 	"github.com/transparency-dev/merkle/proof"
 	"github.com/transparency-dev/merkle/rfc6962"
@@ -37,7 +39,15 @@ func Consistent(size1 uint64, root1 []byte, size2 uint64, root2 []byte, hashes [
 		return check.Refuse("LG-1", check.Proof, "two trees of size %d have roots %x and %x", size1, root1, root2)
 	}
 	if err := proof.VerifyConsistency(rfc6962.DefaultHasher, size1, size2, hashes, root1, root2); err != nil {
-		return check.Refuse("LG-1", check.Proof, "tree of size %d is not the beginning of the tree of size %d: %v", size1, size2, err)
+		return check.Refuse("LG-1", check.Proof, "tree of size %d is not the beginning of the tree of size %d: %s", size1, size2, reason(err))
 	}
 	return nil
+}
+
+// reason is an error of the library on one line.
+func reason(err error) string {
+	if m, ok := errors.AsType[proof.RootMismatchError](err); ok {
+		return fmt.Sprintf("proof leads to root %x, want %x", m.CalculatedRoot, m.ExpectedRoot)
+	}
+	return err.Error()
 }

@@ -1,5 +1,6 @@
-// Package ctlog reads certificate transparency logs (RFC 6962 section 4) for
-// certificates in certain names. Nothing that a log answers is believed before
+// Package ctlog reads certificate transparency logs (RFC 6962 section 4; not yet
+// those that are made of tiles, C2SP static-ct-api) for certificates in certain
+// names. Nothing that a log answers is believed before
 // the hashes of all entries lead from where the last look ended to a root that
 // the log signed, so that it can neither hide an entry nor change the past.
 package ctlog
@@ -12,10 +13,13 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/hallmarksign/hallmark/internal/check"
+	"github.com/hallmarksign/hallmark/internal/evidence"
 	"github.com/hallmarksign/hallmark/internal/fetch"
 	"github.com/hallmarksign/hallmark/internal/fulcioext"
 	"github.com/hallmarksign/hallmark/internal/inclusion"
@@ -26,17 +30,30 @@ import (
 
 const (
 	maxAnswer = 32 << 20 // of some hundred entries with their chains
+	maxHead   = 16 << 10 // of a tree head, which is kept
 	maxBatch  = 256      // entries of one question; logs may answer with fewer
 )
+
+// Config is optional.
+type Config struct {
+	Dir string           // where evidence of misdeeds is kept; "": nowhere
+	Now func() time.Time // time.Now if nil
+}
 
 // A Log reads one log.
 type Log struct {
 	log  *trustroot.Log
 	doer fetch.Doer
+	c    Config
 }
 
 // New returns the reader of a log of certificates; doer is bound to its URL.
-func New(log *trustroot.Log, doer fetch.Doer) *Log { return &Log{log, doer} }
+func New(log *trustroot.Log, doer fetch.Doer, c Config) *Log {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return &Log{log, doer, c}
+}
 
 // Log returns the log as the trusted root knows it.
 func (l *Log) Log() *trustroot.Log { return l.log }
@@ -46,6 +63,7 @@ type Head struct {
 	Size   int64
 	Root   []byte
 	Signed time.Time
+	Served string // the answer of the log
 }
 
 // A Certificate is an entry of the log.
@@ -59,15 +77,19 @@ type Certificate struct {
 	Issuer   [sha256.Size]byte   // SHA-256 of the key of the issuer; zero if not Pre
 }
 
-func (l *Log) ask(ctx context.Context, path string, answer any) error {
-	res, err := service.Ask(ctx, l.doer, fetch.Request{Path: "/ct/v1/" + path, Accept: "application/json", MaxBody: maxAnswer}, 200)
+func (l *Log) ask(ctx context.Context, path string, limit int64, answer any) (body []byte, err error) {
+	res, err := service.Ask(ctx, l.doer, fetch.Request{Path: "/ct/v1/" + path, Accept: "application/json", MaxBody: limit},
+		http.StatusOK, http.StatusNotFound)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	if res.Status == http.StatusNotFound {
+		return nil, check.Refuse("LG-4", check.Net, "log %q does not answer %q of RFC 6962; logs of tiles (static-ct-api) are not read", l.log.BaseURL, path)
 	}
 	if err := strictjson.UnmarshalOpen(res.Body, answer); err != nil {
-		return check.Refuse("LG-4", check.Server, "answer of the log: %w", err)
+		return nil, check.Refuse("LG-4", check.Server, "answer of the log: %w", err)
 	}
-	return nil
+	return res.Body, nil
 }
 
 // Head returns the newest tree head, verified (RFC 6962 section 3.5).
@@ -78,7 +100,8 @@ func (l *Log) Head(ctx context.Context) (*Head, error) {
 		Root      strictjson.Bytes `json:"sha256_root_hash"`
 		Signature strictjson.Bytes `json:"tree_head_signature"`
 	}
-	if err := l.ask(ctx, "get-sth", &a); err != nil {
+	body, err := l.ask(ctx, "get-sth", maxHead, &a)
+	if err != nil {
 		return nil, err
 	}
 	if a.Size < 0 || a.Timestamp < 0 || len(a.Root) != sha256.Size {
@@ -91,7 +114,7 @@ func (l *Log) Head(ctx context.Context) (*Head, error) {
 	if !l.verify(signed, a.Signature) {
 		return nil, check.Refuse("LG-4", check.Checkpoint, "tree head of size %d is not signed by log %x", a.Size, l.log.ID)
 	}
-	return &Head{a.Size, a.Root, time.UnixMilli(a.Timestamp).UTC()}, nil
+	return &Head{a.Size, a.Root, time.UnixMilli(a.Timestamp).UTC(), string(body)}, nil
 }
 
 // verify checks a DigitallySigned of SHA-256 (RFC 5246 section 4.7).
@@ -114,6 +137,11 @@ func (l *Log) verify(message, s []byte) bool {
 type Point struct {
 	Size   int64    `json:"size"`
 	Hashes [][]byte `json:"hashes"` // see inclusion.Frontier
+
+	// Head is the tree head that the look ended at, as it was served, and Seen
+	// when that was; they are evidence if the log contradicts it.
+	Head string    `json:"head,omitempty"`
+	Seen time.Time `json:"seen,omitzero"`
 }
 
 // At returns the point before an index, to begin a first look at. What the log
@@ -126,7 +154,7 @@ func (l *Log) At(ctx context.Context, index int64) (Point, error) {
 		Leaf strictjson.Bytes   `json:"leaf_input"`
 		Path []strictjson.Bytes `json:"audit_path"`
 	}
-	if err := l.ask(ctx, fmt.Sprintf("get-entry-and-proof?leaf_index=%d&tree_size=%d", index-1, index), &a); err != nil {
+	if _, err := l.ask(ctx, fmt.Sprintf("get-entry-and-proof?leaf_index=%d&tree_size=%d", index-1, index), maxAnswer, &a); err != nil {
 		return Point{}, err
 	}
 	if len(a.Path) > inclusion.MaxHashes {
@@ -140,7 +168,7 @@ func (l *Log) At(ctx context.Context, index int64) (Point, error) {
 	if err != nil {
 		return Point{}, err
 	}
-	return Point{index, f.Hashes()}, nil
+	return Point{Size: index, Hashes: f.Hashes()}, nil
 }
 
 // Look reads all entries between a point and the newest tree head and returns
@@ -156,7 +184,8 @@ func (l *Log) Look(ctx context.Context, from Point, most int64, match func(*Cert
 		return nil, from, check.Refuse("LM-5", check.Usage, "point is at %d, want 0 or more", from.Size)
 	}
 	if h.Size < from.Size {
-		return nil, from, check.Refuse("LG-2", check.Checkpoint, "log went back: it had %d entries, now it says %d", from.Size, h.Size)
+		return nil, from, l.accuse("rollback", from, h,
+			check.Refuse("LG-2", check.Checkpoint, "log %q went back: it had %d entries, now it says %d", l.log.BaseURL, from.Size, h.Size))
 	}
 	if h.Size-from.Size > most {
 		return nil, from, check.Refuse("LM-3", check.Limit, "log has %d entries to look at, want at most %d", h.Size-from.Size, most)
@@ -173,14 +202,27 @@ func (l *Log) Look(ctx context.Context, from Point, most int64, match func(*Cert
 		}
 		found = append(found, more...)
 	}
-	if err := reaches(f, h); err != nil {
+	if err := l.reaches(from, f, h); err != nil {
 		return nil, from, err
 	}
-	return found, Point{h.Size, f.Hashes()}, nil
+	return found, Point{h.Size, f.Hashes(), h.Served, l.c.Now().UTC()}, nil
 }
 
-// reaches checks that what was read is what the log signed.
-func reaches(f *inclusion.Frontier, h *Head) error {
+// accuse keeps the evidence that a tree head contradicts the one of a point.
+func (l *Log) accuse(kind string, from Point, h *Head, refusal *check.Error) error {
+	id := hex.EncodeToString(l.log.ID)
+	e := &evidence.Evidence{
+		Kind: kind, Origin: l.log.BaseURL, LogID: id, PublicKey: l.log.SPKI,
+		Found: l.c.Now().UTC().Format(time.RFC3339), Served: h.Served,
+	}
+	if from.Head != "" {
+		e.Remembered = &evidence.Seen{Origin: l.log.BaseURL, LogID: id, Note: from.Head, First: from.Seen, Last: from.Seen}
+	}
+	return evidence.Accuse(l.c.Dir, e, refusal)
+}
+
+// reaches checks that what was read, from a point on, is what the log signed.
+func (l *Log) reaches(from Point, f *inclusion.Frontier, h *Head) error {
 	if h.Size == 0 {
 		return nil
 	}
@@ -189,8 +231,9 @@ func reaches(f *inclusion.Frontier, h *Head) error {
 		return err
 	}
 	if string(root) != string(h.Root) {
-		return check.Refuse("LG-1", check.Checkpoint, "entries of the log lead to root %x, its tree head of size %d says %x: it hides or changed entries",
-			root, h.Size, h.Root)
+		return l.accuse("fork", from, h,
+			check.Refuse("LG-1", check.Checkpoint, "log %q has two histories: its entries lead to root %x, its tree head of size %d says %x: it hides or changed entries",
+				l.log.BaseURL, root, h.Size, h.Root))
 	}
 	return nil
 }
@@ -204,7 +247,7 @@ func (l *Log) some(ctx context.Context, f *inclusion.Frontier, size int64, match
 			Leaf strictjson.Bytes `json:"leaf_input"`
 		} `json:"entries"`
 	}
-	if err := l.ask(ctx, fmt.Sprintf("get-entries?start=%d&end=%d", first, last), &a); err != nil {
+	if _, err := l.ask(ctx, fmt.Sprintf("get-entries?start=%d&end=%d", first, last), maxAnswer, &a); err != nil {
 		return nil, err
 	}
 	if n := int64(len(a.Entries)); n < 1 || n > last-first+1 {

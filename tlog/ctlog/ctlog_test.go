@@ -7,12 +7,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/hallmarksign/hallmark/internal/check"
+	"github.com/hallmarksign/hallmark/internal/evidence"
 	"github.com/hallmarksign/hallmark/internal/fetch"
 	"github.com/hallmarksign/hallmark/internal/inclusion"
 	"github.com/hallmarksign/hallmark/internal/sigtest"
@@ -30,6 +33,7 @@ func must[T any](v T, err error) T {
 // A fake is a log of certificates that may lie.
 type fake struct {
 	w      *sigtest.World
+	dir    string // of evidence
 	leaves [][]byte
 	most   int // entries of one answer
 	head   func(map[string]any)
@@ -40,7 +44,7 @@ func newFake(t *testing.T) *fake { return &fake{w: sigtest.New(t), most: 3} }
 
 func (f *fake) log() *Log {
 	root := must(trustroot.Parse(f.w.TrustedRoot()))
-	return New(&root.CTLogs[0], f)
+	return New(&root.CTLogs[0], f, Config{Dir: f.dir, Now: f.w.Clock.Now})
 }
 
 // add logs a precertificate, or the certificate itself.
@@ -206,6 +210,7 @@ func TestLG1_LG2_History(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	f.dir = t.TempDir()
 	f.leaves[2] = f.leaves[2][1:]
 	f.add("bob@example.com", true)
 	if _, _, err := f.log().Look(t.Context(), p, 100, alice); check.Of(err) != check.Checkpoint || !strings.Contains(err.Error(), "hides or changed") {
@@ -214,6 +219,17 @@ func TestLG1_LG2_History(t *testing.T) {
 	f.leaves = f.leaves[:4]
 	if _, _, err := f.log().Look(t.Context(), p, 100, alice); check.Of(err) != check.Checkpoint || !strings.Contains(err.Error(), "went back") {
 		t.Errorf("rollback: got %v", err)
+	}
+	// Both signed tree heads are kept.
+	kept, _ := filepath.Glob(filepath.Join(f.dir, "evidence", "*"))
+	if len(kept) != 2 || !strings.Contains(kept[0], "fork-") || !strings.Contains(kept[1], "rollback-") {
+		t.Errorf("kept %q", kept)
+	}
+	for _, file := range kept {
+		var e evidence.Evidence
+		if err := json.Unmarshal(must(os.ReadFile(file)), &e); err != nil || e.Remembered.Note != p.Head || e.Served == p.Head || !strings.Contains(p.Head, "tree_head_signature") {
+			t.Errorf("%s: got %+v, %v", file, e, err)
+		}
 	}
 	if _, _, err := f.log().Look(t.Context(), Point{}, 3, alice); check.Of(err) != check.Limit {
 		t.Errorf("got %v, want check limit", err)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	bolt "go.etcd.io/bbolt"
@@ -64,7 +65,7 @@ func TestFind(t *testing.T) {
 			every[i%8] = append(every[i%8], i)
 		}
 	}
-	key := read.Decode(v.body(3)).Certificate.RawSubjectPublicKeyInfo
+	key := read.Decode(v.Body(3)).Certificate.RawSubjectPublicKeyInfo
 	for _, tt := range []struct {
 		name string
 		q    read.Query
@@ -72,22 +73,22 @@ func TestFind(t *testing.T) {
 	}{
 		{"e-mail", read.Query{Subject: "User2@example.com"}, every[2]},
 		{"e-mail in other letters", read.Query{Subject: "uSER2@EXAMPLE.com"}, every[2]},
-		{"URI", read.Query{Subject: who(5).Subject}, every[5]},
+		{"URI", read.Query{Subject: sigtest.Who(5).Subject}, every[5]},
 		{"repository", read.Query{Repo: "owner5/name"}, every[5]},
 		{"repository with host", read.Query{Repo: "https://github.com/Owner5/name/"}, every[5]},
-		{"digest", read.Query{Hash: crypto.SHA256, Digest: digest(777)}, []int{777}},
+		{"digest", read.Query{Hash: crypto.SHA256, Digest: sigtest.EntryDigest(777)}, []int{777}},
 		{"key", read.Query{Key: key}, every[3]},
 		{"from", read.Query{Key: key, From: 1283}, []int{1283, 1291, 1299}},
 		{"since, all older", read.Query{Key: key, Since: sigtest.T0.AddDate(0, 0, 1)}, nil},
 		{"since, none older", read.Query{Key: key, Since: sigtest.T0, From: 1290}, []int{1291, 1299}},
 		{"nobody", read.Query{Subject: "user@example.com"}, nil},
-		{"digest of another hash", read.Query{Hash: crypto.SHA512_256, Digest: digest(777)}, nil},
+		{"digest of another hash", read.Query{Hash: crypto.SHA512_256, Digest: sigtest.EntryDigest(777)}, nil},
 	} {
 		if got := found(t, x, v, tt.q); fmt.Sprint(got) != fmt.Sprint(tt.want) {
 			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
 		}
 	}
-	for e, err := range x.Find(t.Context(), v.reader(), read.Query{Subject: who(4).Subject}) {
+	for e, err := range x.Find(t.Context(), v.reader(), read.Query{Subject: sigtest.Who(4).Subject}) {
 		if err != nil || e.Authority == "" || e.Raw.Proof.TreeSize != n {
 			t.Errorf("got %+v, %v, want a proof and an authority", e, err)
 		}
@@ -120,8 +121,8 @@ func TestER2_QueryOfNothing(t *testing.T) {
 	v.grow(2)
 	x := v.open(filepath.Join(t.TempDir(), "index"), Config{})
 	for name, q := range map[string]read.Query{
-		"nothing": {}, "two things": {Subject: "a", Repo: "a/b"}, "digest of no hash": {Digest: digest(1)},
-		"short digest": {Hash: crypto.SHA256, Digest: digest(1)[1:]}, "no repository": {Repo: "name"},
+		"nothing": {}, "two things": {Subject: "a", Repo: "a/b"}, "digest of no hash": {Digest: sigtest.EntryDigest(1)},
+		"short digest": {Hash: crypto.SHA256, Digest: sigtest.EntryDigest(1)[1:]}, "no repository": {Repo: "name"},
 	} {
 		for e, err := range x.Find(t.Context(), v.reader(), q) {
 			if e != nil || check.Of(err) != check.Usage {
@@ -232,7 +233,7 @@ func TestKilledBeforeMerging(t *testing.T) {
 	if dump(t, x) == dump(t, whole) {
 		t.Fatal("nothing is left to merge")
 	}
-	if got := found(t, x, v, read.Query{Hash: crypto.SHA256, Digest: digest(6000)}); fmt.Sprint(got) != "[6000]" {
+	if got := found(t, x, v, read.Query{Hash: crypto.SHA256, Digest: sigtest.EntryDigest(6000)}); fmt.Sprint(got) != "[6000]" {
 		t.Errorf("got %v before merging", got)
 	}
 	if err := x.Update(t.Context(), v.reader()); err != nil {
@@ -241,7 +242,7 @@ func TestKilledBeforeMerging(t *testing.T) {
 	if a, b := dump(t, x), dump(t, whole); a != b {
 		t.Errorf("dumps of %d and %d bytes differ", len(a), len(b))
 	}
-	if got := found(t, x, v, read.Query{Hash: crypto.SHA256, Digest: digest(6000)}); fmt.Sprint(got) != "[6000]" {
+	if got := found(t, x, v, read.Query{Hash: crypto.SHA256, Digest: sigtest.EntryDigest(6000)}); fmt.Sprint(got) != "[6000]" {
 		t.Errorf("got %v", got)
 	}
 }
@@ -283,8 +284,17 @@ func TestLG1_OtherHistory(t *testing.T) {
 	}
 	other := newWorld(t, t.TempDir(), 3)
 	other.grow(900)
-	if err := x.Update(t.Context(), other.reader()); check.Of(err) != check.Proof {
-		t.Errorf("got %v, want check proof", err)
+	// What the machine saw last is lost: the index still knows.
+	dir := t.TempDir()
+	forked := must(read.NewV2(v.trusted(), read.Config{
+		Doer: tilestest.Dir(other.dir), Memory: must(read.OpenMemory(dir)), Now: clock,
+	}))
+	err := x.Update(t.Context(), forked)
+	if refused, ok := errors.AsType[*check.Error](err); !ok || refused.Check != check.Checkpoint || refused.Rule != "LG-1" || strings.Contains(err.Error(), "\n") {
+		t.Errorf("got %v, want a fork in one line", err)
+	}
+	if kept, _ := filepath.Glob(filepath.Join(dir, "evidence", "fork-*")); len(kept) != 1 {
+		t.Errorf("kept %q, want evidence", kept)
 	}
 	v.grow(599)
 	if err := x.Update(t.Context(), v.reader()); check.Of(err) != check.Checkpoint {
@@ -370,8 +380,8 @@ func TestLG5_Files(t *testing.T) {
 			f.Close()
 			continue
 		}
-		for e, err := range y.Find(t.Context(), v.reader(), read.Query{Subject: who(0).Subject, From: 2990}) {
-			if err == nil && e.Content.Identity.Subject != who(0).Subject {
+		for e, err := range y.Find(t.Context(), v.reader(), read.Query{Subject: sigtest.Who(0).Subject, From: 2990}) {
+			if err == nil && e.Content.Identity.Subject != sigtest.Who(0).Subject {
 				t.Errorf("byte %d: found %q", at, e.Content.Identity.Subject)
 			}
 		}
@@ -400,7 +410,7 @@ func TestTwoLogsInOneFile(t *testing.T) {
 		if n := must(i.x.Size()); n != i.n {
 			t.Errorf("got %d entries, want %d", n, i.n)
 		}
-		q := read.Query{Hash: crypto.SHA256, Digest: digest(650)}
+		q := read.Query{Hash: crypto.SHA256, Digest: sigtest.EntryDigest(650)}
 		if got := found(t, i.x, i.v, q); (len(got) == 1) != (i.n == 700) {
 			t.Errorf("got %v of %d", got, i.n)
 		}

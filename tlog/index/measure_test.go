@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/mod/sumdb/tlog"
 
+	"github.com/hallmarksign/hallmark/internal/sigtest"
 	"github.com/hallmarksign/hallmark/internal/tiles"
 	"github.com/hallmarksign/hallmark/internal/tiles/tilestest"
 	"github.com/hallmarksign/hallmark/tlog/read"
@@ -24,7 +25,8 @@ import (
 
 // TestMeasure measures a first build and look-ups on a log of so many entries as
 // HALLMARK_MEASURE says, each in a process of its own. The log is kept in
-// HALLMARK_MEASURE_DIR for the next run.
+// HALLMARK_MEASURE_DIR for the next run; e2e/cmd/tilelog writes one there with the
+// library that real logs are made with.
 func TestMeasure(t *testing.T) {
 	n, err := strconv.Atoi(os.Getenv("HALLMARK_MEASURE"))
 	if err != nil {
@@ -124,9 +126,9 @@ func measureBuild(t *testing.T, v *world) {
 		name string
 		q    read.Query
 	}{
-		{"digest", read.Query{Hash: crypto.SHA256, Digest: digest(int(n) / 3)}},
-		{"absent digest", read.Query{Hash: crypto.SHA256, Digest: digest(-1)}},
-		{"last e-mail", read.Query{Subject: who(4).Subject, From: n - 2048}},
+		{"digest", read.Query{Hash: crypto.SHA256, Digest: sigtest.EntryDigest(int(n) / 3)}},
+		{"absent digest", read.Query{Hash: crypto.SHA256, Digest: sigtest.EntryDigest(-1)}},
+		{"last e-mail", read.Query{Subject: sigtest.Who(4).Subject, From: n - 2048}},
 	} {
 		x := v.open(path, Config{ReadOnly: true})
 		x.layout = firstBits

@@ -28,8 +28,8 @@ func (n Note) say(format string, args ...any) {
 
 // Find asks the search index of the log and fetches and verifies every entry
 // that it names. What the index claims is not believed: entries that do not
-// match, or that the log does not have, are left out and noted; one that does
-// not verify is an error beside the others. That the index names all entries
+// match are left out and noted; one that does not verify, or that the log does
+// not show, is an error beside the others. That the index names all entries
 // can't be known, and its operators promise no such thing.
 func (l *V1) Find(ctx context.Context, q Query, note Note) iter.Seq2[*Entry, error] {
 	return func(yield func(*Entry, error) bool) {
@@ -37,6 +37,16 @@ func (l *V1) Find(ctx context.Context, q Query, note Note) iter.Seq2[*Entry, err
 		if err != nil {
 			yield(nil, err)
 			return
+		}
+		shown := map[string]bool{} // an index may name one entry in two ways
+		once := func(e *Entry, err error) bool {
+			if err == nil && shown[e.ID] {
+				return true
+			}
+			if err == nil {
+				shown[e.ID] = true
+			}
+			return yield(e, err)
 		}
 		for len(ids) > 0 {
 			some := ids[:min(maxBatch, len(ids))]
@@ -47,7 +57,7 @@ func (l *V1) Find(ctx context.Context, q Query, note Note) iter.Seq2[*Entry, err
 				return
 			}
 			for _, id := range some {
-				if !l.hit(id, &q, found, note, yield) {
+				if !l.hit(id, &q, found, note, once) {
 					return
 				}
 			}
@@ -71,8 +81,7 @@ func (l *V1) hit(id string, q *Query, found []tlog.Answer, note Note, yield func
 		}
 		return !q.Matches(e) || yield(e, nil)
 	}
-	note.say("entry %q was left out: the search index names it, but the log does not have it", id)
-	return true
+	return yield(nil, check.Refuse("LG-4", check.Server, "search index of the log names entry %q for %q, but the log does not show it", id, q.String()))
 }
 
 // search returns the ids that the index names, each once.

@@ -40,9 +40,9 @@ func (h *Head) Age(now time.Time) (age time.Duration, ok bool) {
 
 // openNote reads a checkpoint and verifies that the log signed it: of the first
 // generation with any tree id (R1-5), of the second with the name of the log as
-// origin (R2-7).
+// origin (R2-7). The tree may be empty.
 func openNote(version int, note string, log *trustroot.Log) (*Head, error) {
-	c, err := checkpoint.Parse(note)
+	c, err := checkpoint.ParseHead(note)
 	if err != nil {
 		return nil, err
 	}
@@ -103,21 +103,6 @@ func (b *base) fresh(h *Head) error {
 	if !ok || age <= b.c.MaxAge {
 		return nil
 	}
-	where := ""
-	if b.c.Memory != nil {
-		var err error
-		if where, err = b.c.Memory.keep("stale", b.log, h.Before, h, nil, now); err != nil {
-			return err
-		}
-	}
-	return evidence(check.Refuse("LG-3", check.Checkpoint, "log %q stands still: its checkpoint of size %d is %v old, want at most %v",
-		h.Origin, h.Size, age.Truncate(time.Second), b.c.MaxAge), where)
-}
-
-// evidence names the file that proves what a log did.
-func evidence(e *check.Error, file string) error {
-	if file == "" {
-		return e
-	}
-	return e.WithNext("the signed checkpoints are kept in " + strconv.Quote(file) + "; report them to the operator of the log")
+	return b.accuse("stale", h.Before, h, nil, check.Refuse("LG-3", check.Checkpoint, "log %q stands still: its checkpoint of size %d is %v old, want at most %v",
+		h.Origin, h.Size, age.Truncate(time.Second), b.c.MaxAge))
 }

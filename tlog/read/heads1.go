@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/hallmarksign/hallmark/internal/check"
 	"github.com/hallmarksign/hallmark/internal/strictjson"
@@ -41,12 +40,6 @@ func (l *V1) Heads(ctx context.Context) ([]*Head, error) {
 	}
 	var heads []*Head
 	for i, s := range append([]shard1{info.shard1}, info.InactiveShards...) {
-		if s.TreeSize == 0 { // nothing is signed of a tree that is empty
-			if err := l.never(s); err != nil {
-				return nil, err
-			}
-			continue
-		}
 		h, err := l.head(s)
 		if err != nil {
 			return nil, err
@@ -61,22 +54,6 @@ func (l *V1) Heads(ctx context.Context) ([]*Head, error) {
 		heads = append(heads, h)
 	}
 	return heads, nil
-}
-
-// never checks that an empty tree never had an entry, as far as is remembered.
-func (l *V1) never(s shard1) error {
-	if l.c.Memory == nil {
-		return nil
-	}
-	origin := l.log.Origin + " - " + s.TreeID
-	seen, err := l.c.Memory.Last(l.log, origin)
-	if err != nil {
-		return err
-	}
-	if seen != nil {
-		return check.Refuse("LG-2", check.Checkpoint, "log went back: tree %q is empty, but had entries on %s", origin, seen.Last.UTC().Format(time.RFC3339))
-	}
-	return nil
 }
 
 // head verifies the checkpoint of a shard, and that the rest of the answer says

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/hallmarksign/hallmark/internal/check"
+	"github.com/hallmarksign/hallmark/internal/evidence"
 	"github.com/hallmarksign/hallmark/internal/inclusion"
 )
 
@@ -22,6 +23,9 @@ func (b *base) judge(ctx context.Context, version int, h *Head, prove prover) er
 	}
 	h.Before = seen
 	next := &Seen{Origin: h.Origin, LogID: hex.EncodeToString(b.log.ID), Note: h.Note, First: now, Last: now}
+	if last == nil && h.Size == 0 {
+		return nil // nothing begins with it, so there is nothing to remember
+	}
 	if last != nil {
 		if err := b.grew(ctx, seen, last, h, prove); err != nil {
 			return err
@@ -40,7 +44,7 @@ func (b *base) judge(ctx context.Context, version int, h *Head, prove prover) er
 // grew checks that the tree of h begins with the remembered one.
 func (b *base) grew(ctx context.Context, seen *Seen, last, h *Head, prove prover) error {
 	if h.Size < last.Size {
-		return b.misdeed("rollback", "LG-2", seen, h, nil,
+		return b.accuse("rollback", seen, h, nil,
 			check.Refuse("LG-2", check.Checkpoint, "log %q went back: it had %d entries at %s, now it says %d",
 				h.Origin, last.Size, seen.Last.Format(time.RFC3339), h.Size))
 	}
@@ -52,23 +56,27 @@ func (b *base) grew(ctx context.Context, seen *Seen, last, h *Head, prove prover
 		}
 	}
 	if err := inclusion.Consistent(last.Size, last.Root[:], h.Size, h.Root[:], proof); err != nil {
-		return b.misdeed("fork", "LG-1", seen, h, proof,
+		return b.accuse("fork", seen, h, proof,
 			check.Refuse("LG-1", check.Checkpoint, "log %q has two histories: of %d entries, seen at %s, and of %d entries now: %v",
 				h.Origin, last.Size, seen.Last.Format(time.RFC3339), h.Size, err))
 	}
 	return nil
 }
 
-// misdeed keeps the evidence. The memory stays as it was.
-func (b *base) misdeed(kind, rule string, seen *Seen, h *Head, proof [][]byte, e *check.Error) error {
-	if b.c.Memory == nil {
-		return e
+// accuse keeps the evidence. The memory stays as it was.
+func (b *base) accuse(kind string, seen *Seen, h *Head, proof [][]byte, refusal *check.Error) error {
+	e := &Evidence{
+		Kind: kind, Origin: h.Origin, LogID: hex.EncodeToString(b.log.ID), PublicKey: b.log.SPKI,
+		Found: b.c.Now().UTC().Format(time.RFC3339), Remembered: seen, Served: h.Note,
 	}
-	file, err := b.c.Memory.keep(kind, b.log, seen, h, proof, b.c.Now())
-	if err != nil {
-		return check.Refuse(rule, e.Check, "%w; and the evidence could not be kept: %v", e.Err, err)
+	for _, hash := range proof {
+		e.Proof = append(e.Proof, hex.EncodeToString(hash))
 	}
-	return evidence(e, file)
+	dir := ""
+	if b.c.Memory != nil {
+		dir = b.c.Memory.dir
+	}
+	return evidence.Accuse(dir, e, refusal)
 }
 
 // remembered returns what was seen, and its checkpoint, verified again.

@@ -1,7 +1,6 @@
 package read
 
 import (
-	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -9,11 +8,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
-	"time"
 
 	"github.com/hallmarksign/hallmark/internal/atomicfile"
 	"github.com/hallmarksign/hallmark/internal/check"
+	"github.com/hallmarksign/hallmark/internal/evidence"
 	"github.com/hallmarksign/hallmark/internal/strictjson"
 	"github.com/hallmarksign/hallmark/trustroot"
 )
@@ -36,24 +34,11 @@ func OpenMemory(dir string) (*Memory, error) {
 }
 
 // Seen is a checkpoint that was seen before.
-type Seen struct {
-	Origin string    `json:"origin"`
-	LogID  string    `json:"logId"` // hexadecimal
-	Note   string    `json:"note"`  // as it was served, signed
-	First  time.Time `json:"firstSeen"`
-	Last   time.Time `json:"lastSeen"`
-}
+type Seen = evidence.Seen
 
-// file is the name of the file of an origin: readable, and unique.
+// file is the name of the file of an origin.
 func (m *Memory) file(log *trustroot.Log, origin string) string {
-	sum := sha256.Sum256(append([]byte(origin+"\n"), log.ID...))
-	plain := strings.Map(func(r rune) rune {
-		if 'a' <= r && r <= 'z' || '0' <= r && r <= '9' || r == '.' || r == '-' {
-			return r
-		}
-		return '_'
-	}, lower(origin))
-	return plain[:min(len(plain), 80)] + "-" + hex.EncodeToString(sum[:8]) + ".json"
+	return evidence.FileName(origin, log.ID)
 }
 
 // Last returns what was seen of an origin, nil if nothing was. The file is
@@ -105,51 +90,12 @@ func (m *Memory) damaged(name string, err error) error {
 
 // store replaces what is remembered of an origin.
 func (m *Memory) store(log *trustroot.Log, s *Seen) error {
-	return m.write(m.dir, m.file(log, s.Origin), s, true)
-}
-
-func (m *Memory) write(dir, name string, v any, replace bool) error {
-	data, err := json.MarshalIndent(v, "", "  ")
+	data, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		return check.Refuse("", check.Internal, "%v", err)
 	}
-	return atomicfile.Write(filepath.Join(dir, name), append(data, '\n'), 0o600, atomicfile.Options{Overwrite: replace})
+	return atomicfile.Write(filepath.Join(m.dir, m.file(log, s.Origin)), append(data, '\n'), 0o600, atomicfile.Options{Overwrite: true})
 }
 
 // Evidence is what is kept of a log that did what it must not do.
-type Evidence struct {
-	Kind       string   `json:"kind"` // "fork", "rollback" or "stale"
-	Origin     string   `json:"origin"`
-	LogID      string   `json:"logId"`
-	PublicKey  []byte   `json:"publicKey"` // SPKI DER, in base64
-	Found      string   `json:"found"`     // RFC 3339
-	Remembered *Seen    `json:"remembered,omitempty"`
-	Served     string   `json:"served"`          // the checkpoint that it served now
-	Proof      []string `json:"proof,omitempty"` // consistency proof that does not fit, hexadecimal
-}
-
-// keep writes evidence and returns its path. The same evidence is kept once.
-func (m *Memory) keep(kind string, log *trustroot.Log, seen *Seen, served *Head, proof [][]byte, now time.Time) (string, error) {
-	e := Evidence{
-		Kind: kind, Origin: served.Origin, LogID: hex.EncodeToString(log.ID), PublicKey: log.SPKI,
-		Found: now.UTC().Format(time.RFC3339), Remembered: seen, Served: served.Note,
-	}
-	for _, h := range proof {
-		e.Proof = append(e.Proof, hex.EncodeToString(h))
-	}
-	dir := filepath.Join(m.dir, "evidence")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", check.Refuse("TU-12", check.FS, "%w", err)
-	}
-	h := sha256.New()
-	h.Write([]byte(kind + "\n" + served.Note))
-	if seen != nil {
-		h.Write([]byte(seen.Note))
-	}
-	name := kind + "-" + strings.TrimSuffix(m.file(log, served.Origin), ".json") + "-" + hex.EncodeToString(h.Sum(nil)[:8]) + ".json"
-	path := filepath.Join(dir, name)
-	if _, err := os.Lstat(path); err == nil {
-		return path, nil
-	}
-	return path, m.write(dir, name, e, false)
-}
+type Evidence = evidence.Evidence

@@ -15,35 +15,47 @@ import (
 // A Known is a log that a trusted root or a signing configuration names.
 type Known struct {
 	Log     *trustroot.Log
-	Version int  // of its API; 0 if only the log itself can tell, see Probe
-	Writes  bool // the signing configuration names it
+	URL     string // where it answers
+	Version int    // of its API; 0 if only the log itself can tell, see Probe
+	Writes  bool   // the signing configuration names it
 }
 
 // Logs returns all logs of a trusted root, in use or not. The signing
-// configuration, which may be nil, says which API they speak.
+// configuration, which may be nil, says which API they speak, and may know their
+// addresses better.
 func Logs(root *trustroot.Root, services *trustroot.SigningConfig) []Known {
 	var out []Known
 	for i := range root.Logs {
-		k := Known{Log: &root.Logs[i]}
-		if services != nil {
-			for _, s := range services.Logs {
-				if answersFor(s.URL, k.Log) {
-					k.Version, k.Writes = s.Version, true
-				}
-			}
+		out = append(out, Known{Log: &root.Logs[i], URL: root.Logs[i].BaseURL})
+	}
+	if services == nil {
+		return out
+	}
+	for _, s := range services.Logs {
+		if k := answering(s.URL, out); k != nil && !k.Writes {
+			k.URL, k.Version, k.Writes = s.URL, s.Version, true
 		}
-		out = append(out, k)
 	}
 	return out
 }
 
-// answersFor reports whether a service is a log. The URL of a log in a trusted
-// root gives its name in checkpoints, so it may lack the port.
-func answersFor(service string, log *trustroot.Log) bool {
-	name := logproof.Name(&trustroot.Log{BaseURL: service})
+// answering returns the log that a service is, nil if it is none of them. The URL
+// of a log in a trusted root gives its name in checkpoints, so it may lack the
+// port; but a log that is named with its port is that one and no other.
+func answering(service string, logs []Known) *Known {
 	u, err := url.Parse(service)
-	return name == logproof.Name(log) ||
-		err == nil && u.Hostname()+strings.TrimRight(u.Path, "/") == logproof.Name(log)
+	if err != nil {
+		return nil
+	}
+	path := strings.TrimRight(u.Path, "/")
+	for _, name := range []string{u.Host + path, u.Hostname() + path} {
+		for i := range logs {
+			if log := logs[i].Log; logproof.Name(log) == name || log.Origin == name {
+				return &logs[i]
+			}
+		}
+	}
+	return nil
 }
 
 // Probe finds the generation of a log that nothing names, by the checkpoint that

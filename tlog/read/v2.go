@@ -93,6 +93,9 @@ func (l *V2) Tree(ctx context.Context) (*Tree, error) {
 
 // At returns the tree of a head of this log.
 func (l *V2) At(h *Head) (*Tree, error) {
+	if h.Size == 0 {
+		return &Tree{log: l, Head: h}, nil
+	}
 	t, err := l.tree(h)
 	if err != nil {
 		return nil, err
@@ -104,16 +107,11 @@ func (l *V2) At(h *Head) (*Tree, error) {
 func (l *V2) Reopen(note string) (*Head, error) { return openNote(2, note, l.log) }
 
 // Consistent checks that the tree of a head of this log began as that of an
-// earlier one.
+// earlier one. Evidence that it did not is kept.
 func (t *Tree) Consistent(ctx context.Context, earlier *Head) error {
-	if earlier.Size > t.Head.Size {
-		return check.Refuse("LG-2", check.Checkpoint, "log %q went back: from %d entries to %d", t.Head.Origin, earlier.Size, t.Head.Size)
-	}
-	proof, err := t.tiles.Consistency(ctx, int64(earlier.Size))
-	if err != nil {
-		return err
-	}
-	return inclusion.Consistent(earlier.Size, earlier.Root[:], t.Head.Size, t.Head.Root[:], proof)
+	return t.log.continues(ctx, earlier, t.Head, func(ctx context.Context, from, _ *Head) ([][]byte, error) {
+		return t.tiles.Consistency(ctx, int64(from.Size))
+	})
 }
 
 // Entry implements Reader: the entry proved by the newest checkpoint.
@@ -129,15 +127,15 @@ func (l *V2) Entry(ctx context.Context, index int64) (*Entry, error) {
 type Tree struct {
 	log   *V2
 	Head  *Head
-	tiles *tiles.Tree
+	tiles *tiles.Tree // nil if there are no entries
 }
 
 // Bundles returns the number of bundles of tiles.Width entries, the last of
 // which may be shorter.
-func (t *Tree) Bundles() int64 { return t.tiles.Bundles() }
+func (t *Tree) Bundles() int64 { return (t.Size() + tiles.Width - 1) / tiles.Width }
 
 // Size returns the number of entries.
-func (t *Tree) Size() int64 { return t.tiles.Size() }
+func (t *Tree) Size() int64 { return int64(t.Head.Size) } // tiles.New saw that it fits
 
 // Bundle returns the bodies of a bundle; each was found to be a leaf of the tree.
 func (t *Tree) Bundle(ctx context.Context, n int64) ([][]byte, error) { return t.tiles.Bundle(ctx, n) }

@@ -287,7 +287,7 @@ func TestCertificates(t *testing.T) {
 	cert := v.Leaf(v.CA, sigtest.Alice(), v.SignerKey().Public(), v.Clock.Now(), []*sigtest.CT{v.CT}, sigtest.LeafEdits{})
 	leaf := append(make([]byte, 12), 0, byte(len(cert)>>8), byte(len(cert)))
 	leaf = append(append(leaf, cert...), 0, 0)
-	source := Source{CT: ctlog.New(&v.root.CTLogs[0], &certificates{v.World, leaf})}
+	source := Source{CT: ctlog.New(&v.root.CTLogs[0], &certificates{v.World, leaf}, ctlog.Config{})}
 	path := filepath.Join(t.TempDir(), "state")
 	known := Known{}
 	pass := func(name string, w *Watcher, want int) {

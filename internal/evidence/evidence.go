@@ -1,0 +1,88 @@
+// Package evidence keeps what proves that a log did what it must not do: two
+// statements that it signed and that contradict each other, in one file.
+package evidence
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hallmarksign/hallmark/internal/atomicfile"
+	"github.com/hallmarksign/hallmark/internal/check"
+)
+
+// Seen is a statement of a log about its tree that was seen before.
+type Seen struct {
+	Origin string    `json:"origin"`
+	LogID  string    `json:"logId"` // hexadecimal
+	Note   string    `json:"note"`  // as it was served, signed
+	First  time.Time `json:"firstSeen"`
+	Last   time.Time `json:"lastSeen"`
+}
+
+// Evidence is what is kept.
+type Evidence struct {
+	Kind       string   `json:"kind"` // "fork", "rollback" or "stale"
+	Origin     string   `json:"origin"`
+	LogID      string   `json:"logId"`     // hexadecimal
+	PublicKey  []byte   `json:"publicKey"` // SPKI DER, in base64
+	Found      string   `json:"found"`     // RFC 3339
+	Remembered *Seen    `json:"remembered,omitempty"`
+	Served     string   `json:"served"`          // what it served now, signed
+	Proof      []string `json:"proof,omitempty"` // consistency proof that does not fit, hexadecimal
+}
+
+// FileName is a name for the file of an origin: readable, and unique.
+func FileName(origin string, logID []byte) string {
+	sum := sha256.Sum256(append([]byte(origin+"\n"), logID...))
+	plain := strings.Map(func(r rune) rune {
+		switch {
+		case 'a' <= r && r <= 'z' || '0' <= r && r <= '9' || r == '.' || r == '-':
+			return r
+		case 'A' <= r && r <= 'Z':
+			return r + 'a' - 'A'
+		}
+		return '_'
+	}, origin)
+	return plain[:min(len(plain), 80)] + "-" + hex.EncodeToString(sum[:8]) + ".json"
+}
+
+// Accuse keeps evidence below a directory and returns the refusal, whose next
+// step names the file. The same evidence is kept once. Without a directory the
+// refusal is returned as it is.
+func Accuse(dir string, e *Evidence, refusal *check.Error) error {
+	if dir == "" {
+		return refusal
+	}
+	path, err := keep(filepath.Join(dir, "evidence"), e)
+	if err != nil {
+		return check.Refuse(refusal.Rule, refusal.Check, "%w; and the evidence could not be kept: %v", refusal.Err, err)
+	}
+	return refusal.WithNext("the signed checkpoints are kept in " + strconv.Quote(path) + "; report them to the operator of the log")
+}
+
+func keep(dir string, e *Evidence) (string, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", check.Refuse("TU-12", check.FS, "%w", err)
+	}
+	h := sha256.New()
+	h.Write([]byte(e.Kind + "\n" + e.Served))
+	if e.Remembered != nil {
+		h.Write([]byte(e.Remembered.Note))
+	}
+	name := strings.TrimSuffix(FileName(e.Origin, []byte(e.LogID)), ".json")
+	path := filepath.Join(dir, e.Kind+"-"+name+"-"+hex.EncodeToString(h.Sum(nil)[:8])+".json")
+	if _, err := os.Lstat(path); err == nil {
+		return path, nil
+	}
+	data, err := json.MarshalIndent(e, "", "  ")
+	if err != nil {
+		return "", check.Refuse("", check.Internal, "%v", err)
+	}
+	return path, atomicfile.Write(path, append(data, '\n'), 0o600, atomicfile.Options{})
+}
