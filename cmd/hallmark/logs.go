@@ -27,7 +27,7 @@ func (l *logFlags) register(f *pflag.FlagSet) {
 	l.trust.register(f)
 	f.StringVar(&l.config, "signing-config", "", "with --trusted-root: find the addresses of logs in this `FILE`")
 	f.StringVar(&l.log, "log", "", "ask only the log of this `NAME`, such as rekor.example.com")
-	f.DurationVar(&l.maxAge, "max-age", 7*24*time.Hour, "refuse a log in use that serves one checkpoint for longer than this `TIME`, a week if not said; 0 for any")
+	f.DurationVar(&l.maxAge, "max-age", 7*24*time.Hour, "refuse a log in use that serves one checkpoint for longer than this `TIME`, a week if not said; 0 allows any age")
 }
 
 // An openLog is a log that can be asked.

@@ -1,11 +1,9 @@
 package interop
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/hallmarksign/hallmark/e2e/internal/cli"
@@ -14,16 +12,7 @@ import (
 )
 
 // binary builds hallmark once for all tests of this package.
-var binary = sync.OnceValues(func() (string, error) {
-	ctx := context.Background()
-	module, err := sandbox.Module(ctx)
-	if err != nil {
-		return "", err
-	}
-	root := filepath.Dir(module)
-	out := filepath.Join(root, "bin", "hallmark-e2e")
-	return out, sandbox.Build(ctx, root, "./cmd/hallmark", out)
-})
+var binary = cli.Program(".", "./cmd/hallmark", "hallmark-e2e")
 
 // A scene is a sandbox with a user of hallmark and one of sigstore-go.
 type scene struct {

@@ -17,16 +17,7 @@ import (
 )
 
 // binary builds hallmark once for all tests of this package.
-var binary = sync.OnceValues(func() (string, error) {
-	ctx := context.Background()
-	module, err := sandbox.Module(ctx)
-	if err != nil {
-		return "", err
-	}
-	root := filepath.Dir(module)
-	out := filepath.Join(root, "bin", "hallmark-login")
-	return out, sandbox.Build(ctx, root, "./cmd/hallmark", out)
-})
+var binary = cli.Program(".", "./cmd/hallmark", "hallmark-login")
 
 var sandboxBinary = sync.OnceValues(func() (string, error) { return sandbox.Binary(context.Background()) })
 

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -24,16 +23,7 @@ import (
 )
 
 // binary builds hallmark once for all tests of this package.
-var binary = sync.OnceValues(func() (string, error) {
-	ctx := context.Background()
-	module, err := sandbox.Module(ctx)
-	if err != nil {
-		return "", err
-	}
-	root := filepath.Dir(module)
-	out := filepath.Join(root, "bin", "hallmark-logs")
-	return out, sandbox.Build(ctx, root, "./cmd/hallmark", out)
-})
+var binary = cli.Program(".", "./cmd/hallmark", "hallmark-logs")
 
 // started is the sandbox of all tests that want real servers. They run one after
 // the other, for a fault is before a server and not before a user.

@@ -1,7 +1,6 @@
 package logs
 
 import (
-	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -15,7 +14,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -24,21 +22,8 @@ import (
 	"github.com/hallmarksign/hallmark/logupload/samples"
 )
 
-// uploadPrograms builds hallmark and the program that makes other kinds of entries.
-var uploadPrograms = sync.OnceValues(func() (string, error) {
-	ctx := context.Background()
-	module, err := sandbox.Module(ctx)
-	if err != nil {
-		return "", err
-	}
-	root := filepath.Dir(module)
-	dir := filepath.Join(root, "bin", "upload-e2e")
-	if err := sandbox.Build(ctx, root, "./cmd/hallmark", filepath.Join(dir, "hallmark")); err != nil {
-		return "", err
-	}
-	const program = "hallmark-log-upload"
-	return dir, sandbox.Build(ctx, filepath.Join(root, "logupload"), "./cmd/"+program, filepath.Join(dir, program))
-})
+// uploadProgram builds the program that makes other kinds of entries.
+var uploadProgram = cli.Program("logupload", "./cmd/hallmark-log-upload", "upload-e2e/hallmark-log-upload")
 
 // An uploader is somebody who signs with other tools, and has logs of their own.
 type uploader struct {
@@ -48,16 +33,20 @@ type uploader struct {
 
 func newUploader(t *testing.T) *uploader {
 	t.Helper()
-	dir, err := uploadPrograms()
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := uploadProgram()
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := sandbox.Start(t, sandbox.Options{})
-	h, err := cli.New(t.Context(), filepath.Join(dir, "hallmark"), t.TempDir(), s)
+	h, err := cli.New(t.Context(), path, t.TempDir(), s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &uploader{s, h.With("PATH=" + dir)}
+	return &uploader{s, h.With("PATH=" + filepath.Dir(other))}
 }
 
 // logOf names a log of the sandbox as --log wants it.

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -29,16 +28,7 @@ import (
 )
 
 // binary builds hallmark once for all tests of this package.
-var binary = sync.OnceValues(func() (string, error) {
-	ctx := context.Background()
-	module, err := sandbox.Module(ctx)
-	if err != nil {
-		return "", err
-	}
-	root := filepath.Dir(module)
-	out := filepath.Join(root, "bin", "hallmark-registry")
-	return out, sandbox.Build(ctx, root, "./cmd/hallmark", out)
-})
+var binary = cli.Program(".", "./cmd/hallmark", "hallmark-registry")
 
 // started is the sandbox of all tests. They run one after the other; what runs
 // at once is within a test, whose scene counts all of it.

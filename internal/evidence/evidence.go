@@ -53,7 +53,7 @@ func FileName(origin string, logID []byte) string {
 }
 
 // Accuse keeps evidence below a directory and returns the refusal, whose next
-// step names the file. The same evidence is kept once. Without a directory the
+// step names the file first. The same evidence is kept once. Without a directory the
 // refusal is returned as it is.
 func Accuse(dir string, e *Evidence, refusal *check.Error) error {
 	if dir == "" {
@@ -63,7 +63,11 @@ func Accuse(dir string, e *Evidence, refusal *check.Error) error {
 	if err != nil {
 		return check.Refuse(refusal.Rule, refusal.Check, "%w; and the evidence could not be kept: %v", refusal.Err, err)
 	}
-	return refusal.WithNext("the signed checkpoints are kept in " + strconv.Quote(path) + "; report them to the operator of the log")
+	next := "the signed checkpoints are kept in " + strconv.Quote(path) + "; report them to the operator of the log"
+	if refusal.Next != "" {
+		next += "; " + refusal.Next
+	}
+	return refusal.WithNext(next)
 }
 
 func keep(dir string, e *Evidence) (string, error) {

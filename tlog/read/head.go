@@ -104,5 +104,6 @@ func (b *base) fresh(h *Head) error {
 		return nil
 	}
 	return b.accuse("stale", h.Before, h, nil, check.Refuse("LG-3", check.Checkpoint, "log %q stands still: its checkpoint of size %d is %v old, want at most %v",
-		h.Origin, h.Size, age.Truncate(time.Second), b.c.MaxAge))
+		h.Origin, h.Size, age.Truncate(time.Second), b.c.MaxAge).
+		WithNext("if it is only that nobody writes to this log, allow any age"))
 }

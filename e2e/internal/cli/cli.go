@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -23,6 +24,22 @@ type Hallmark struct {
 	Binary string
 	Dir    string   // working directory; it also holds the user's folders
 	Env    []string // besides the few of every process
+}
+
+// Program returns a function that builds a program of the repository, once: of the
+// module in dir and the package pkg, as bin/NAME. Packages of tests run at once, so
+// each has a program of its own.
+func Program(dir, pkg, name string) func() (string, error) {
+	return sync.OnceValues(func() (string, error) {
+		ctx := context.Background()
+		module, err := sandbox.Module(ctx)
+		if err != nil {
+			return "", err
+		}
+		root := filepath.Dir(module)
+		out := filepath.Join(root, "bin", name)
+		return out, sandbox.Build(ctx, filepath.Join(root, dir), pkg, out)
+	})
 }
 
 // New gives a user the sandbox as the instance they use.
