@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"mime"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -204,9 +203,10 @@ func (d *descriptor) same(e descriptor) bool {
 	return d.Digest == e.Digest && d.Size == e.Size && d.MediaType == e.MediaType
 }
 
-var digestForm = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
-
-func isDigest(s string) bool { return digestForm.MatchString(s) }
+func isDigest(s string) bool {
+	value, ok := strings.CutPrefix(s, "sha256:")
+	return ok && len(value) == 2*sha256.Size && strings.Trim(value, "0123456789abcdef") == ""
+}
 
 // isSHA512 knows the other digest of the OCI image-spec, which is optional there
 // and not supported here: one image would have two names, and what is attached

@@ -19,7 +19,7 @@ const (
 	helperOutput = 1 << 20
 )
 
-var helperForm = regexp.MustCompile(`^[a-z0-9-]{1,64}$`)
+var helperForm = regexp.MustCompile(`^[a-z0-9-]+$`)
 
 // errNoHelper says that a helper is not installed.
 var errNoHelper = errors.New("credential helper is not installed")
@@ -27,7 +27,7 @@ var errNoHelper = errors.New("credential helper is not installed")
 // help asks a credential helper for a server (Docker's credential helper
 // protocol). "credentials not found" is an empty answer.
 func (a AuthFiles) help(ctx context.Context, helper, server string) (Credential, error) {
-	if !helperForm.MatchString(helper) {
+	if len(helper) > 64 || !helperForm.MatchString(helper) {
 		return Credential{}, check.Refuse("M9", check.FS, "credential helper is %q, want letters, digits and hyphens", strictjson.Clip(helper))
 	}
 	run := a.Run

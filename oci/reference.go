@@ -27,7 +27,9 @@ func (r reference) at(digest string) string { return r.context() + "@" + digest 
 
 const maxReference = 1024
 
-var tagForm = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$`)
+var tagForm = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*$`)
+
+const maxTag = 128 // bytes
 
 // parseReference reads registry/repository:tag@digest. The registry may be left
 // out as Docker allows. Everything else than the exact form is refused (O33).
@@ -48,7 +50,7 @@ func parseReference(text string) (reference, error) {
 	repository := rest
 	if i := strings.LastIndexByte(rest, ':'); i > strings.LastIndexByte(rest, '/') {
 		repository, r.tag = rest[:i], rest[i+1:]
-		if !tagForm.MatchString(r.tag) {
+		if len(r.tag) > maxTag || !tagForm.MatchString(r.tag) {
 			return r, check.Refuse("O33", check.Usage, "tag is %q, want letters, digits and _.-", strictjson.Clip(r.tag))
 		}
 	}

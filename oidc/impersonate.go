@@ -19,8 +19,11 @@ import (
 const cloudScope = "https://www.googleapis.com/auth/cloud-platform"
 
 // accountName is the address or the number of a service account: nothing that
-// could lead to another resource of the API.
-var accountName = regexp.MustCompile(`^([a-z0-9][a-z0-9.-]{0,127}@[a-z0-9][a-z0-9.-]{0,127}|[0-9]{1,32})$`)
+// could lead to another resource of the API. Counted repetition would cost every
+// start of the program a millisecond.
+var accountName = regexp.MustCompile(`^([a-z0-9][a-z0-9.-]*@[a-z0-9][a-z0-9.-]*|[0-9]+)$`)
+
+const maxAccountName = 256 // bytes
 
 // GoogleImpersonation asks Google for a token of another service account than
 // that of the machine, which must be allowed to act as it. It applies on Google
@@ -45,7 +48,7 @@ func (g GoogleImpersonation) Token(ctx context.Context, audience string) (Token,
 	if !g.Machine.applies() {
 		return Token{}, unavailable("%s is set, but this is not Google Cloud", variable)
 	}
-	if !accountName.MatchString(account) {
+	if len(account) > maxAccountName || !accountName.MatchString(account) {
 		return Token{}, check.Refuse("OI-1", check.OIDCToken, "want the address of a service account, got %q", strictjson.Clip(account)).At(variable)
 	}
 	access, err := g.accessToken(ctx)
