@@ -30,7 +30,7 @@ func Packages() []string {
 // monitors are files of the core that only those who watch a log use, which have
 // tests of their own.
 func monitors() []string {
-	return []string{"internal/checkpoint/head.go", "internal/inclusion/consistency.go", "internal/inclusion/frontier.go"}
+	return []string{"internal/checkpoint/head.go", "internal/checkpoint/treehead.go", "internal/inclusion/consistency.go", "internal/inclusion/frontier.go"}
 }
 
 // A Site is one refusal in the source.
