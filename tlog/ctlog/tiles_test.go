@@ -377,6 +377,63 @@ func TestLG1_LG2_TilesHistory(t *testing.T) {
 	}
 }
 
+func TestLG4_LeafIndex(t *testing.T) {
+	index := []byte{0, 0, 5, 1, 2, 3, 4, 5}
+	for name, tt := range map[string]struct {
+		extensions []byte
+		ok         bool
+	}{
+		"alone":                {index, true},
+		"before another":       {append(index[:8:8], 7, 0, 1, 9), true},
+		"after another":        {append([]byte{7, 0, 0}, index...), true},
+		"nothing":              {nil, false},
+		"another":              {[]byte{7, 0, 0}, false},
+		"twice":                {append(index[:8:8], index...), false},
+		"twice, once of zeros": {append([]byte{0, 0, 5, 0, 0, 0, 0, 0}, index...), false},
+		"another twice":        {append([]byte{7, 0, 0, 7, 0, 0}, index...), false},
+		"4 bytes":              {[]byte{0, 0, 4, 2, 3, 4, 5}, false},
+		"6 bytes":              {[]byte{0, 0, 6, 0, 1, 2, 3, 4, 5}, false},
+		"cut off":              {index[:7], false},
+		"something behind":     {append(index[:8:8], 7), false},
+	} {
+		if got, ok := leafIndex(tt.extensions); ok != tt.ok || ok && got != 0x0102030405 {
+			t.Errorf("%s: got %x, %v", name, got, ok)
+		}
+	}
+}
+
+func TestLG4_TileLeaf(t *testing.T) {
+	head := func(kind ...byte) []byte { return append(make([]byte, 8), kind...) }
+	cert := append(head(0, 0), 0, 0, 1, 'c', 0, 0)
+	pre := append(append(head(0, 1), make([]byte, 32)...), 0, 0, 1, 't', 0, 0)
+	with := func(b []byte, more ...byte) []byte { return append(b[:len(b):len(b)], more...) }
+	for name, tt := range map[string]struct {
+		data []byte
+		ok   bool
+	}{
+		"certificate":              {with(cert, 0, 0), true},
+		"certificate with a chain": {with(cert, append([]byte{0, 32}, make([]byte, 32)...)...), true},
+		"precertificate":           {with(pre, 0, 0, 1, 'p', 0, 0), true},
+		"no precertificate":        {with(pre, 0, 0, 0, 0, 0), false},
+		"half a hash":              {with(cert, append([]byte{0, 16}, make([]byte, 16)...)...), false},
+		"hash and a byte":          {with(cert, append([]byte{0, 33}, make([]byte, 33)...)...), false},
+		"no chain":                 {cert, false},
+		"empty certificate":        {append(head(0, 0), 0, 0, 0, 0, 0, 0, 0), false},
+		"unknown type":             {with(append(head(0, 2), cert[10:]...), 0, 0), false},
+		"time of 2^63":             {with(append([]byte{0x80}, cert[1:]...), 0, 0), false},
+	} {
+		for _, behind := range [][]byte{nil, cert} {
+			l, rest, err := readTileLeaf(with(tt.data, behind...))
+			if behind != nil && name == "no chain" {
+				continue // what follows is taken for it
+			}
+			if (err == nil) != tt.ok || err == nil && (!bytes.Equal(rest, behind) || l.leaf[0] != 0 || l.leaf[1] != 0) {
+				t.Errorf("%s: got %+v, %x, %v", name, l, rest, err)
+			}
+		}
+	}
+}
+
 // FuzzTileLeaf: what is accepted is written again as it was, and is one entry of
 // RFC 6962.
 func FuzzTileLeaf(f *testing.F) {
