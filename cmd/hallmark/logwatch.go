@@ -35,7 +35,11 @@ func newLogWatch(e *env, done *outcome) *cobra.Command {
 		Short: "Report entries in your name that you don't know; exit status 10 if there are any",
 		Long: `Look for entries in certain names that are in none of the known bundles, and print
 each. The next run goes on where this one ended. In a pattern * stands for any
-text. The exit status is 10 if anything was found, 0 if nothing was.`,
+text. The exit status is 10 if anything was found, 0 if nothing was.
+
+With --certificates the certificate transparency logs of the trusted root are read
+too, at their addresses there: those of RFC 6962 and those made of tiles
+(static-ct-api). A certificate is known if its key signed a known bundle.`,
 		Example: `  hallmark log watch --identity alice@example.com --known dist/*.sigstore.json
   hallmark log watch --identity 'https://github.com/owner/*' --follow --json`,
 		Args: cobra.ArbitraryArgs,

@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-
-	"github.com/hallmarksign/hallmark/e2e/sandbox"
 )
 
 // What was signed is found in the log by everything that names it.
@@ -233,18 +231,5 @@ func TestLog_Info(t *testing.T) {
 	s := newScene(t)
 	if got := s.run(t, 0, "log", "info").Stdout; strings.Count(got, "written to") != 3 {
 		t.Errorf("got %s, want three logs", got)
-	}
-}
-
-// A log of certificates that is made of tiles can't be read, which is not the same
-// as finding nothing in it.
-func TestLog_WatchCertificatesOfTiles(t *testing.T) {
-	s := newScene(t)
-	root := strings.Replace(string(s.readFile(t, s.TrustedRoot())), "http://ctlog.sandbox.localhost", s.URL(sandbox.CTLog), 1)
-	s.write(t, "root.json", []byte(root))
-	r := s.refused(t, refusal{"net", "logs of tiles (static-ct-api) are not read"}, "log", "watch", "--identity", s.email, "--certificates",
-		"--trusted-root", "root.json", "--signing-config", s.SigningConfig())
-	if !strings.Contains(r.Stderr, s.URL(sandbox.CTLog)) {
-		t.Errorf("the log is not named: %s", r.Stderr)
 	}
 }

@@ -1,6 +1,8 @@
 package fetch
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"io"
 	"net/http"
@@ -17,12 +19,32 @@ const (
 )
 
 // checkEncoding refuses what was not asked for; a small body could otherwise
-// grow a thousandfold (Q23).
-func checkEncoding(res *http.Response) error {
-	if e := res.Header.Get("Content-Encoding"); res.Uncompressed || (e != "" && e != "identity") {
-		return check.Refuse("TU-14", check.Server, "want a plain body, got content encoding %q", e)
+// grow a thousandfold (Q23). It reports whether the body is to be unpacked.
+func checkEncoding(res *http.Response, mayPack bool) (packed bool, err error) {
+	e := res.Header.Get("Content-Encoding")
+	if mayPack && e == "gzip" && !res.Uncompressed {
+		return true, nil
 	}
-	return nil
+	if res.Uncompressed || (e != "" && e != "identity") {
+		return false, check.Refuse("TU-14", check.Server, "want a plain body, got content encoding %q", e)
+	}
+	return false, nil
+}
+
+// unpack is bounded by what it makes, not by what it reads.
+func unpack(packed []byte, most int64) ([]byte, error) {
+	z, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return nil, check.Refuse("TU-14", check.Server, "content encoding gzip: %v", err)
+	}
+	plain, err := io.ReadAll(io.LimitReader(z, most+1))
+	if int64(len(plain)) > most {
+		return nil, check.Refuse("LM-1", check.Limit, "want at most %d bytes, got more when unpacked", most)
+	}
+	if err != nil {
+		return nil, check.Refuse("TU-14", check.Server, "content encoding gzip: %v", err)
+	}
+	return plain, nil
 }
 
 // A body is bounded in length and in slowness.

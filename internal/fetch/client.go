@@ -118,7 +118,8 @@ func (c *Client) attempt(parent context.Context, r Request, u *url.URL) (*Respon
 	}
 	res.Body = watch(ctx, cancel, res.Body, limit, c.window)
 	defer res.Body.Close()
-	if err := checkEncoding(res); err != nil {
+	packed, err := checkEncoding(res, r.Gzip)
+	if err != nil {
 		return nil, c.translate(ctx, r, u, err)
 	}
 	if !accepted(res.StatusCode, r) {
@@ -131,6 +132,11 @@ func (c *Client) attempt(parent context.Context, r Request, u *url.URL) (*Respon
 	body, err := io.ReadAll(res.Body)
 	if err != nil {
 		return nil, c.translate(ctx, r, u, err)
+	}
+	if packed {
+		if body, err = unpack(body, r.MaxBody); err != nil {
+			return nil, c.translate(ctx, r, u, err)
+		}
 	}
 	if err := checkPortal(r, u, res, body); err != nil {
 		return nil, err
@@ -150,7 +156,7 @@ func (c *Client) request(ctx context.Context, r Request, u *url.URL) (*http.Requ
 		"Content-Type":    r.ContentType,
 		"Accept":          r.Accept,
 		"User-Agent":      c.agent,
-		"Accept-Encoding": "identity",
+		"Accept-Encoding": encodings(r),
 	} {
 		if value != "" {
 			req.Header.Set(name, value)
@@ -160,6 +166,13 @@ func (c *Client) request(ctx context.Context, r Request, u *url.URL) (*http.Requ
 		req.Header.Set("Authorization", "Bearer "+r.Bearer)
 	}
 	return req, nil
+}
+
+func encodings(r Request) string {
+	if r.Gzip {
+		return "gzip, identity"
+	}
+	return "identity"
 }
 
 func method(r Request) string { return cmp.Or(r.Method, http.MethodGet) }

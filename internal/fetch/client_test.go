@@ -489,6 +489,49 @@ func TestQ23_GzipBomb(t *testing.T) {
 	}
 }
 
+// What may be packed is bounded by what it is when it is unpacked.
+func TestQ23_GzipThatIsWanted(t *testing.T) {
+	pack := func(plain []byte) []byte {
+		var z bytes.Buffer
+		w := gzip.NewWriter(&z)
+		w.Write(plain)
+		w.Close()
+		return z.Bytes()
+	}
+	plain := bytes.Repeat([]byte("tile "), 20000)
+	good := pack(plain)
+	for name, tt := range map[string]struct {
+		body     []byte
+		encoding string
+		most     int64
+		want     check.Check
+	}{
+		"packed":              {good, "gzip", 100000, ""},
+		"not packed":          {plain, "", 100000, ""},
+		"one byte too many":   {good, "gzip", 99999, check.Limit},
+		"Q23 bomb":            {pack(make([]byte, 1<<24)), "gzip", 1 << 20, check.Limit},
+		"cut off":             {good[:len(good)-9], "gzip", 100000, check.Server},
+		"wrong checksum":      {append(good[:len(good)-8:len(good)-8], make([]byte, 8)...), "gzip", 100000, check.Server},
+		"something behind":    {append(good[:len(good):len(good)], 'x'), "gzip", 100000, check.Server},
+		"not gzip":            {plain, "gzip", 100000, check.Server},
+		"packed in other way": {good, "br", 100000, check.Server},
+	} {
+		s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			if got := r.Header.Get("Accept-Encoding"); got != "gzip, identity" {
+				t.Errorf("asked for %q", got)
+			}
+			if tt.encoding != "" {
+				w.Header().Set("Content-Encoding", tt.encoding)
+			}
+			w.Write(tt.body)
+		})
+		res, err := client(t, s.URL, Config{}).Do(t.Context(), Request{MaxBody: tt.most, Gzip: true})
+		if check.Of(err) != tt.want || err == nil && !bytes.Equal(res.Body, plain) {
+			t.Errorf("%s: got %v, want check %q", name, err, tt.want)
+		}
+	}
+}
+
 func TestQ21_TLS(t *testing.T) {
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {}))
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)

@@ -37,6 +37,7 @@ type Request struct {
 	Accept      string // an HTML answer is refused where this names application/json
 	Bearer      string // Authorization: Bearer; sent only to the origin of the client, never after a redirect
 	MaxBody     int64  // bytes of the answer, > 0; exceeding it is a limit error, never a truncation
+	Gzip        bool   // the answer may be packed; Body is plain, and MaxBody bounds it
 
 	Header       http.Header // further fields; may be nil
 	AcceptStatus []int       // statuses >= 300 that are an answer, not an error; they are not retried

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strconv"
 	"strings"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -29,7 +30,6 @@ const (
 
 	// MaxEntry is the largest entry, by its length in two bytes.
 	MaxEntry = 1<<16 - 1
-	maxFile  = Width * (MaxEntry + 2)
 )
 
 // A Source reads a file below the base of a log, such as
@@ -37,24 +37,20 @@ const (
 // fs.ErrNotExist. More than limit bytes are an error, never a truncation.
 type Source func(ctx context.Context, path string, limit int64) ([]byte, error)
 
-// path is the path of a tile; level -1 holds entries.
-func path(level int, n int64, width int) string {
-	t := tlog.Tile{H: height, L: max(level, 0), N: n, W: width}
-	rest := strings.TrimPrefix(t.Path(), fmt.Sprintf("tile/%d/%d/", height, t.L))
-	if level < 0 {
-		return "tile/entries/" + rest
-	}
-	return fmt.Sprintf("tile/%d/%s", level, rest)
+// path is the path of a tile below a folder: a level, or that of the bundles.
+func path(folder string, n int64, width int) string {
+	t := tlog.Tile{H: height, N: n, W: width}
+	return "tile/" + folder + "/" + strings.TrimPrefix(t.Path(), fmt.Sprintf("tile/%d/0/", height))
 }
 
 // file reads a tile of a width. A log may drop a partial tile once the full one
 // exists, so that one is asked for next ("Partial Tiles").
-func (s Source) file(ctx context.Context, level int, n int64, width int, limit int64) ([]byte, error) {
-	data, err := s(ctx, path(level, n, width), limit)
+func (s Source) file(ctx context.Context, folder string, n int64, width int, limit int64) ([]byte, error) {
+	data, err := s(ctx, path(folder, n, width), limit)
 	if err == nil || width == Width || !isNotExist(err) {
 		return data, err
 	}
-	full, err2 := s(ctx, path(level, n, Width), maxFile)
+	full, err2 := s(ctx, path(folder, n, Width), limit)
 	if err2 != nil {
 		return nil, err
 	}
@@ -63,15 +59,16 @@ func (s Source) file(ctx context.Context, level int, n int64, width int, limit i
 
 // hashes reads a tile of hashes of exactly a width.
 func (s Source) hashes(ctx context.Context, t tlog.Tile) ([]byte, error) {
-	data, err := s.file(ctx, t.L, t.N, t.W, Width*hashSize)
+	level := strconv.Itoa(t.L)
+	data, err := s.file(ctx, level, t.N, t.W, Width*hashSize)
 	if err != nil {
-		return nil, missing(err, path(t.L, t.N, t.W))
+		return nil, missing(err, path(level, t.N, t.W))
 	}
 	if len(data) == Width*hashSize {
 		data = data[:t.W*hashSize]
 	}
 	if len(data) != t.W*hashSize {
-		return nil, check.Refuse("LG-4", check.Proof, "tile %s has %d bytes, want %d", path(t.L, t.N, t.W), len(data), t.W*hashSize)
+		return nil, check.Refuse("LG-4", check.Proof, "tile %s has %d bytes, want %d", path(level, t.N, t.W), len(data), t.W*hashSize)
 	}
 	return data, nil
 }

@@ -69,6 +69,34 @@ func TestLG4_ReadAndProve(t *testing.T) {
 	}
 }
 
+// What Frontier returns is where one can append from and reach the root.
+func TestLG1_Frontier(t *testing.T) {
+	for _, n := range []int{1, 3, 256, 300, 66000} {
+		tree, w := write(t, t.TempDir(), n)
+		for _, size := range []int{1, 2, 255, 256, 257, 65536, 65999, n} {
+			if size > n {
+				continue
+			}
+			hashes, err := tree.Frontier(t.Context(), int64(size))
+			if err != nil {
+				t.Fatal(err)
+			}
+			f, err := inclusion.NewFrontier(uint64(size), hashes)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := size; i < n; i++ {
+				if err := f.Append(inclusion.Leaf(body(i))); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if root, err := f.Root(); err != nil || string(root) != string(w.Root[:]) {
+				t.Errorf("%d of %d: got root %x, %v, want %x", size, n, root, err, w.Root)
+			}
+		}
+	}
+}
+
 func TestLG1_Consistency(t *testing.T) {
 	dir := t.TempDir()
 	for _, sizes := range [][2]int{{1, 1}, {1, 300}, {256, 257}, {255, 66000}, {300, 300}, {65536, 66000}} {
@@ -200,6 +228,9 @@ func TestLM5_Bounds(t *testing.T) {
 		}
 	}
 	for _, size := range []int64{0, tiles.MaxSize + 1} {
+		if _, err := tree.Frontier(t.Context(), size); check.Of(err) != check.Proof {
+			t.Errorf("%d: got %v, want check proof", size, err)
+		}
 		if _, err := tree.Consistency(t.Context(), size); check.Of(err) != check.Proof {
 			t.Errorf("%d: got %v, want check proof", size, err)
 		}

@@ -3,8 +3,7 @@ package tiles
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
-	"errors"
+	"math/bits"
 	"sync"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -15,6 +14,7 @@ import (
 // A Tree is the tree that a checkpoint is about.
 type Tree struct {
 	source Source
+	layout Layout
 	size   int64
 	root   [sha256.Size]byte
 
@@ -22,12 +22,17 @@ type Tree struct {
 	known map[tlog.Tile][]byte // verified tiles that are asked for again and again
 }
 
-// New returns the tree of a checkpoint.
+// New returns the tree of a checkpoint, of entries as C2SP tlog-tiles has them.
 func New(source Source, size uint64, root [sha256.Size]byte) (*Tree, error) {
+	return NewOf(source, size, root, Entries())
+}
+
+// NewOf is New for entries of another layout.
+func NewOf(source Source, size uint64, root [sha256.Size]byte, layout Layout) (*Tree, error) {
 	if size == 0 || size > MaxSize {
 		return nil, check.Refuse("LM-5", check.Checkpoint, "tree has %d entries, want 1 to %d", size, int64(MaxSize))
 	}
-	return &Tree{source: source, size: int64(size), root: root, known: map[tlog.Tile][]byte{}}, nil
+	return &Tree{source: source, layout: layout, size: int64(size), root: root, known: map[tlog.Tile][]byte{}}, nil
 }
 
 // Size returns the number of entries.
@@ -46,13 +51,14 @@ func (t *Tree) Bundle(ctx context.Context, n int64) ([][]byte, error) {
 		return nil, check.Refuse("LM-5", check.Proof, "bundle %d is outside a tree of size %d", n, t.size)
 	}
 	width := int(min(Width, t.size-n*Width))
-	data, err := t.source.file(ctx, -1, n, width, maxFile)
+	name := path(t.layout.Folder, n, width)
+	data, err := t.source.file(ctx, t.layout.Folder, n, width, t.layout.Max)
 	if err != nil {
-		return nil, missing(err, path(-1, n, width))
+		return nil, missing(err, name)
 	}
-	entries, err := split(data, width)
+	entries, err := t.layout.split(data, width)
 	if err != nil {
-		return nil, check.Refuse("LG-4", check.Proof, "%s: %v", path(-1, n, width), err)
+		return nil, check.Refuse("LG-4", check.Proof, "%s: %v", name, err)
 	}
 	indexes := make([]int64, width)
 	for i := range indexes {
@@ -65,34 +71,10 @@ func (t *Tree) Bundle(ctx context.Context, n int64) ([][]byte, error) {
 	for i, e := range entries {
 		if got := tlog.RecordHash(e); got != leaves[i] {
 			return nil, check.Refuse("LG-4", check.Proof, "entry %d in %s has leaf hash %x, the tree has %x",
-				n*Width+int64(i), path(-1, n, width), got[:], leaves[i][:])
+				n*Width+int64(i), name, got[:], leaves[i][:])
 		}
 	}
 	return entries, nil
-}
-
-// split takes a bundle apart: width entries, each after its length in two
-// bytes. A full bundle may stand for a partial one.
-func split(data []byte, width int) ([][]byte, error) {
-	out := make([][]byte, 0, width)
-	for len(data) > 0 && len(out) < Width {
-		if len(data) < 2 {
-			return nil, errors.New("ends within the length of an entry")
-		}
-		n := int(binary.BigEndian.Uint16(data))
-		if data = data[2:]; n > len(data) {
-			return nil, errors.New("ends within an entry")
-		}
-		out = append(out, data[:n:n])
-		data = data[n:]
-	}
-	if len(data) > 0 || len(out) < width {
-		return nil, errors.New("does not hold the number of entries that it should")
-	}
-	if len(out) != width && len(out) != Width {
-		return nil, errors.New("is neither partial as asked nor full")
-	}
-	return out[:width], nil
 }
 
 // Inclusion returns the inclusion proof of a leaf.
@@ -114,6 +96,25 @@ func (t *Tree) Consistency(ctx context.Context, size int64) ([][]byte, error) {
 		return nil, check.Refuse("LM-5", check.Proof, "size %d is outside a tree of size %d", size, t.size)
 	}
 	p, err := t.prove(ctx, func(r tlog.HashReader) ([]tlog.Hash, error) { return tlog.ProveTree(t.size, size, r) })
+	if err != nil {
+		return nil, err
+	}
+	return bytesOf(p), nil
+}
+
+// Frontier returns the hashes of the largest full subtrees of the first size
+// leaves, from the left, which is what package inclusion appends to.
+func (t *Tree) Frontier(ctx context.Context, size int64) ([][]byte, error) {
+	if size < 1 || size > t.size {
+		return nil, check.Refuse("LM-5", check.Proof, "size %d is outside a tree of size %d", size, t.size)
+	}
+	var indexes []int64
+	for level := bits.Len64(uint64(size)) - 1; level >= 0; level-- {
+		if n := size >> level; n&1 == 1 {
+			indexes = append(indexes, tlog.StoredHashIndex(level, n-1))
+		}
+	}
+	p, err := t.prove(ctx, func(r tlog.HashReader) ([]tlog.Hash, error) { return r.ReadHashes(indexes) })
 	if err != nil {
 		return nil, err
 	}

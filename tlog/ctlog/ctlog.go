@@ -1,21 +1,17 @@
-// Package ctlog reads certificate transparency logs (RFC 6962 section 4; not yet
-// those that are made of tiles, C2SP static-ct-api) for certificates in certain
-// names. Nothing that a log answers is believed before
+// Package ctlog reads certificate transparency logs for certificates in certain
+// names: those that answer questions (RFC 6962 section 4) and those that are made
+// of tiles (C2SP static-ct-api). Nothing that a log answers is believed before
 // the hashes of all entries lead from where the last look ended to a root that
 // the log signed, so that it can neither hide an entry nor change the past.
 package ctlog
 
 import (
 	"context"
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
-	"encoding/binary"
 	"encoding/hex"
-	"fmt"
-	"net/http"
+	"errors"
+	"io/fs"
 	"time"
 
 	"github.com/hallmarksign/hallmark/internal/check"
@@ -23,8 +19,7 @@ import (
 	"github.com/hallmarksign/hallmark/internal/fetch"
 	"github.com/hallmarksign/hallmark/internal/fulcioext"
 	"github.com/hallmarksign/hallmark/internal/inclusion"
-	"github.com/hallmarksign/hallmark/internal/service"
-	"github.com/hallmarksign/hallmark/internal/strictjson"
+	"github.com/hallmarksign/hallmark/internal/tiles"
 	"github.com/hallmarksign/hallmark/trustroot"
 )
 
@@ -32,6 +27,7 @@ const (
 	maxAnswer = 32 << 20 // of some hundred entries with their chains
 	maxHead   = 16 << 10 // of a tree head, which is kept
 	maxBatch  = 256      // entries of one question; logs may answer with fewer
+	maxTile   = 32 << 20 // of 256 entries, whose chains are not in it
 )
 
 // Config is optional.
@@ -64,6 +60,8 @@ type Head struct {
 	Root   []byte
 	Signed time.Time
 	Served string // the answer of the log
+
+	tree *tiles.Tree // nil unless the log is made of tiles, and not empty
 }
 
 // A Certificate is an entry of the log.
@@ -77,59 +75,17 @@ type Certificate struct {
 	Issuer   [sha256.Size]byte   // SHA-256 of the key of the issuer; zero if not Pre
 }
 
-func (l *Log) ask(ctx context.Context, path string, limit int64, answer any) (body []byte, err error) {
-	res, err := service.Ask(ctx, l.doer, fetch.Request{Path: "/ct/v1/" + path, Accept: "application/json", MaxBody: limit},
-		http.StatusOK, http.StatusNotFound)
-	if err != nil {
-		return nil, err
-	}
-	if res.Status == http.StatusNotFound {
-		return nil, check.Refuse("LG-4", check.Net, "log %q does not answer %q of RFC 6962; logs of tiles (static-ct-api) are not read", l.log.BaseURL, path)
-	}
-	if err := strictjson.UnmarshalOpen(res.Body, answer); err != nil {
-		return nil, check.Refuse("LG-4", check.Server, "answer of the log: %w", err)
-	}
-	return res.Body, nil
-}
-
-// Head returns the newest tree head, verified (RFC 6962 section 3.5).
+// Head returns the newest tree head, verified. Who answers for a log is known by
+// what it serves: a checkpoint, or else tree heads of RFC 6962.
 func (l *Log) Head(ctx context.Context) (*Head, error) {
-	var a struct {
-		Size      int64            `json:"tree_size"`
-		Timestamp int64            `json:"timestamp"`
-		Root      strictjson.Bytes `json:"sha256_root_hash"`
-		Signature strictjson.Bytes `json:"tree_head_signature"`
+	note, err := l.file(ctx, "checkpoint", maxHead)
+	if err == nil {
+		return l.checkpoint(string(note))
 	}
-	body, err := l.ask(ctx, "get-sth", maxHead, &a)
-	if err != nil {
+	if !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	if a.Size < 0 || a.Timestamp < 0 || len(a.Root) != sha256.Size {
-		return nil, check.Refuse("LM-5", check.Server, "tree head has size %d, time %d and a root of %d bytes", a.Size, a.Timestamp, len(a.Root))
-	}
-	signed := []byte{0, 1} // v1, tree_hash
-	signed = binary.BigEndian.AppendUint64(signed, uint64(a.Timestamp))
-	signed = binary.BigEndian.AppendUint64(signed, uint64(a.Size))
-	signed = append(signed, a.Root...)
-	if !l.verify(signed, a.Signature) {
-		return nil, check.Refuse("LG-4", check.Checkpoint, "tree head of size %d is not signed by log %x", a.Size, l.log.ID)
-	}
-	return &Head{a.Size, a.Root, time.UnixMilli(a.Timestamp).UTC(), string(body)}, nil
-}
-
-// verify checks a DigitallySigned of SHA-256 (RFC 5246 section 4.7).
-func (l *Log) verify(message, s []byte) bool {
-	if len(s) < 4 || s[0] != 4 || int(binary.BigEndian.Uint16(s[2:])) != len(s)-4 {
-		return false
-	}
-	sum := sha256.Sum256(message)
-	switch k := l.log.Key.(type) {
-	case *ecdsa.PublicKey:
-		return s[1] == 3 && ecdsa.VerifyASN1(k, sum[:], s[4:])
-	case *rsa.PublicKey:
-		return s[1] == 1 && rsa.VerifyPKCS1v15(k, crypto.SHA256, sum[:], s[4:]) == nil
-	}
-	return false
+	return l.sth(ctx)
 }
 
 // A Point is where a look ended: a size and what is needed to go on from there.
@@ -150,25 +106,23 @@ func (l *Log) At(ctx context.Context, index int64) (Point, error) {
 	if index <= 0 {
 		return Point{}, nil
 	}
-	var a struct {
-		Leaf strictjson.Bytes   `json:"leaf_input"`
-		Path []strictjson.Bytes `json:"audit_path"`
-	}
-	if _, err := l.ask(ctx, fmt.Sprintf("get-entry-and-proof?leaf_index=%d&tree_size=%d", index-1, index), maxAnswer, &a); err != nil {
-		return Point{}, err
-	}
-	if len(a.Path) > inclusion.MaxHashes {
-		return Point{}, check.Refuse("LM-4", check.Limit, "proof has %d hashes, at most %d are read", len(a.Path), inclusion.MaxHashes)
-	}
-	path := make([][]byte, len(a.Path))
-	for i := range a.Path {
-		path[i] = a.Path[i]
-	}
-	f, err := inclusion.FrontierOf(uint64(index), inclusion.Leaf(a.Leaf), path)
+	h, err := l.Head(ctx)
 	if err != nil {
 		return Point{}, err
 	}
-	return Point{Size: index, Hashes: f.Hashes()}, nil
+	if index > h.Size {
+		return Point{}, check.Refuse("LM-5", check.NotFound, "log %q has %d entries, none before index %d to begin at", l.log.BaseURL, h.Size, index)
+	}
+	var hashes [][]byte
+	if h.tree != nil {
+		hashes, err = h.tree.Frontier(ctx, index)
+	} else {
+		hashes, err = l.frontier(ctx, index)
+	}
+	if err != nil {
+		return Point{}, err
+	}
+	return Point{Size: index, Hashes: hashes}, nil
 }
 
 // Look reads all entries between a point and the newest tree head and returns
@@ -196,7 +150,7 @@ func (l *Log) Look(ctx context.Context, from Point, most int64, match func(*Cert
 	}
 	var found []*Certificate
 	for int64(f.Size()) < h.Size {
-		more, err := l.some(ctx, f, h.Size, match)
+		more, err := l.some(ctx, f, h, match)
 		if err != nil {
 			return nil, from, err
 		}
@@ -239,25 +193,22 @@ func (l *Log) reaches(from Point, f *inclusion.Frontier, h *Head) error {
 }
 
 // some reads the next entries and appends their hashes.
-func (l *Log) some(ctx context.Context, f *inclusion.Frontier, size int64, match func(*Certificate) bool) (found []*Certificate, err error) {
+func (l *Log) some(ctx context.Context, f *inclusion.Frontier, h *Head, match func(*Certificate) bool) (found []*Certificate, err error) {
 	first := int64(f.Size())
-	last := min(first+maxBatch, size) - 1
-	var a struct {
-		Entries []struct {
-			Leaf strictjson.Bytes `json:"leaf_input"`
-		} `json:"entries"`
+	var leaves [][]byte
+	if h.tree != nil {
+		leaves, err = bundle(ctx, h.tree, first)
+	} else {
+		leaves, err = l.entries(ctx, first, min(first+maxBatch, h.Size)-1)
 	}
-	if _, err := l.ask(ctx, fmt.Sprintf("get-entries?start=%d&end=%d", first, last), maxAnswer, &a); err != nil {
+	if err != nil {
 		return nil, err
 	}
-	if n := int64(len(a.Entries)); n < 1 || n > last-first+1 {
-		return nil, check.Refuse("LG-4", check.Server, "log answered with %d entries, want 1 to %d", n, last-first+1)
-	}
-	for i, e := range a.Entries {
-		if err := f.Append(inclusion.Leaf(e.Leaf)); err != nil {
+	for i, leaf := range leaves {
+		if err := f.Append(inclusion.Leaf(leaf)); err != nil {
 			return nil, err
 		}
-		c, err := parse(e.Leaf)
+		c, err := parse(leaf)
 		if err != nil {
 			continue // logs hold what others can read
 		}

@@ -1,6 +1,7 @@
 package ctlog
 
 import (
+	"crypto/sha256"
 	"crypto/x509"
 	"errors"
 	"math"
@@ -13,31 +14,60 @@ import (
 	"github.com/hallmarksign/hallmark/internal/fulcioext"
 )
 
-// parse reads a MerkleTreeLeaf (RFC 6962 section 3.4).
-func parse(leaf []byte) (*Certificate, error) {
+// An entry is a TimestampedEntry.
+type entry struct {
+	logged     time.Time
+	pre        bool
+	issuer     []byte // SHA-256 of the key of the issuer; nil if not pre
+	data       []byte // certificate, or TBSCertificate if pre
+	extensions []byte
+}
+
+// readLeaf reads a MerkleTreeLeaf (RFC 6962 section 3.4).
+func readLeaf(leaf []byte) (entry, error) {
 	s := cryptobyte.String(leaf)
 	var version, kind uint8
+	if !s.ReadUint8(&version) || !s.ReadUint8(&kind) || version != 0 || kind != 0 {
+		return entry{}, malformed(errors.New("is not a timestamped entry of version 1"))
+	}
+	e, ok := readEntry(&s)
+	if !ok || !s.Empty() {
+		return entry{}, malformed(errors.New("is neither a certificate nor a precertificate"))
+	}
+	return e, nil
+}
+
+// readEntry takes a TimestampedEntry off s.
+func readEntry(s *cryptobyte.String) (e entry, ok bool) {
 	var ms uint64
-	var entry uint16
-	if !s.ReadUint8(&version) || !s.ReadUint8(&kind) || !s.ReadUint64(&ms) || !s.ReadUint16(&entry) ||
-		version != 0 || kind != 0 || ms > math.MaxInt64 {
-		return nil, malformed(errors.New("is not a timestamped entry of version 1"))
+	var kind uint16
+	if !s.ReadUint64(&ms) || !s.ReadUint16(&kind) || ms > math.MaxInt64 || kind > 1 {
+		return e, false
 	}
-	c := &Certificate{Logged: time.UnixMilli(int64(ms)).UTC(), Pre: entry == 1}
-	var issuer, data, extensions cryptobyte.String
-	if entry > 1 || c.Pre && !s.ReadBytes((*[]byte)(&issuer), len(c.Issuer)) ||
-		!s.ReadUint24LengthPrefixed(&data) || !s.ReadUint16LengthPrefixed(&extensions) || !s.Empty() {
-		return nil, malformed(errors.New("is neither a certificate nor a precertificate"))
+	e.logged, e.pre = time.UnixMilli(int64(ms)).UTC(), kind == 1
+	var data, extensions cryptobyte.String
+	if e.pre && !s.ReadBytes(&e.issuer, sha256.Size) ||
+		!s.ReadUint24LengthPrefixed(&data) || len(data) == 0 || !s.ReadUint16LengthPrefixed(&extensions) {
+		return e, false
 	}
-	copy(c.Issuer[:], issuer)
-	raw := []byte(data)
+	e.data, e.extensions = data, extensions
+	return e, true
+}
+
+// parse reads the certificate of a MerkleTreeLeaf.
+func parse(leaf []byte) (*Certificate, error) {
+	e, err := readLeaf(leaf)
+	if err != nil {
+		return nil, err
+	}
+	c := &Certificate{Logged: e.logged, Pre: e.pre}
+	copy(c.Issuer[:], e.issuer)
+	raw := e.data
 	if c.Pre {
-		var err error
-		if raw, err = dress(data); err != nil {
+		if raw, err = dress(e.data); err != nil {
 			return nil, err
 		}
 	}
-	var err error
 	if c.Parsed, err = x509.ParseCertificate(raw); err != nil {
 		return nil, malformed(err)
 	}

@@ -43,14 +43,14 @@ func trustedRoot(a anchors, urls map[wire.Service]string) ([]byte, error) {
 		return nil, err
 	}
 	ctID := sha256.Sum256(ctSPKI) // RFC 6962 section 3.2
+	ct := logInstance(ctOrigin, ctSPKI, ctID[:], protocommon.PublicKeyDetails_PKIX_ECDSA_P256_SHA_256, a.since)
+	ct.BaseUrl = urls[wire.CTLog] // its name is no address, and no signature covers it
 	root := &prototrust.TrustedRoot{
 		MediaType: "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
 		Tlogs: []*prototrust.TransparencyLogInstance{
 			logInstance(rekorOrigin, rekorSPKI, rekorID, protocommon.PublicKeyDetails_PKIX_ED25519, a.since),
 		},
-		Ctlogs: []*prototrust.TransparencyLogInstance{
-			logInstance(ctOrigin, ctSPKI, ctID[:], protocommon.PublicKeyDetails_PKIX_ECDSA_P256_SHA_256, a.since),
-		},
+		Ctlogs:                 []*prototrust.TransparencyLogInstance{ct},
 		CertificateAuthorities: []*prototrust.CertificateAuthority{certAuthority(a.fulcio, urls[wire.Fulcio], a.since)},
 		TimestampAuthorities:   []*prototrust.CertificateAuthority{certAuthority(a.tsa, urls[wire.TSA], a.since)},
 	}
