@@ -14,6 +14,7 @@ import (
 	"github.com/hallmarksign/hallmark/tlog/ctlog"
 	"github.com/hallmarksign/hallmark/tlog/read"
 	"github.com/hallmarksign/hallmark/tlog/watch"
+	"github.com/hallmarksign/hallmark/trustroot"
 )
 
 // watchOptions say whose entries are news.
@@ -133,7 +134,7 @@ func (o *watchOptions) pass(ctx context.Context, e *env, b *logbook, w *watch.Wa
 				return err
 			}
 			found = true
-			if err := out.printEntry(e, findingOf(source, finding)); err != nil {
+			if err := out.printEntry(e, findingOf(b.root, source, finding)); err != nil {
 				return err
 			}
 		}
@@ -174,13 +175,14 @@ func (o *watchOptions) pass(ctx context.Context, e *env, b *logbook, w *watch.Wa
 }
 
 // findingOf returns what is printed of a finding.
-func findingOf(s watch.Source, f *watch.Finding) entryJSON {
+func findingOf(root *trustroot.Root, s watch.Source, f *watch.Finding) entryJSON {
 	if f.Entry != nil {
 		return entryOf(f.Entry)
 	}
 	c := f.Certificate
 	at := c.Logged.UTC()
-	j := entryJSON{Schema: schema, Log: s.CT.Log().BaseURL, Index: c.Index, Kind: "certificate", Time: &at, TimeSource: "log"}
+	j := entryJSON{Schema: schema, Log: s.CT.Log().BaseURL, Index: c.Index, Kind: "certificate",
+		Authority: c.Authority(root), Time: &at, TimeSource: "log"}
 	if c.Identity != nil {
 		j.Subject, j.Issuer = c.Identity.Subject, c.Identity.Issuer
 	}

@@ -88,7 +88,7 @@ func TestLG_WatchCertificates(t *testing.T) {
 	}
 	one, _ := s.certificate(t, "first")
 	got := watch(10)
-	if len(got) != 1 || got[0].Kind != "certificate" || got[0].Index != one || got[0].Subject != s.email || got[0].Issuer != s.Issuer() ||
+	if len(got) != 1 || got[0].Kind != "certificate" || got[0].Index != one || got[0].Subject != s.email || got[0].Issuer != s.Issuer() || got[0].Authority == "" ||
 		got[0].Log != s.URL(sandbox.CTLog) || got[0].Time == nil || time.Since(*got[0].Time).Abs() > time.Hour {
 		t.Errorf("got %+v, want the certificate at %d", got, one)
 	}

@@ -48,18 +48,21 @@ func (f *fake) log() *Log {
 }
 
 // add logs a precertificate, or the certificate itself.
-func (f *fake) add(subject string, pre bool) {
+func (f *fake) add(subject string, pre bool) { f.addOf(f.w.CA, subject, pre) }
+
+func (f *fake) addOf(ca *sigtest.CA, subject string, pre bool) {
 	who := sigtest.Alice()
 	who.Subject = subject
 	var tbs []byte
-	cert := f.w.Leaf(f.w.CA, who, f.w.SignerKey().Public(), sigtest.T0, []*sigtest.CT{f.w.CT}, sigtest.LeafEdits{
+	cert := f.w.Leaf(ca, who, f.w.SignerKey().Public(), sigtest.T0, []*sigtest.CT{f.w.CT}, sigtest.LeafEdits{
 		TBS: func(der []byte) []byte { tbs = slices.Clone(der); return der },
 	})
 	b := binary.BigEndian.AppendUint64([]byte{0, 0}, uint64(sigtest.T0.UnixMilli()))
 	data := cert
 	if pre {
 		b = append(b, 0, 1)
-		b = append(b, make([]byte, 32)...)
+		issuer := sha256.Sum256(ca.Issuer.RawSubjectPublicKeyInfo)
+		b = append(b, issuer[:]...)
 		data = tbs
 	} else {
 		b = append(b, 0, 0)
@@ -165,6 +168,28 @@ func TestLook(t *testing.T) {
 		if found, _, err := l.Look(t.Context(), next, 100, alice); err != nil || len(found) != 0 {
 			t.Errorf("again: got %v, %v", found, err)
 		}
+	}
+}
+
+func TestAuthority(t *testing.T) {
+	f := newFake(t)
+	for _, ca := range []*sigtest.CA{f.w.CA, f.w.NewCA("unlisted")} {
+		f.addOf(ca, "alice@example.com", true)
+		f.addOf(ca, "alice@example.com", false)
+	}
+	found, _, err := f.log().Look(t.Context(), Point{}, 100, alice)
+	if err != nil || len(found) != 4 {
+		t.Fatalf("got %v, %v", found, err)
+	}
+	root := must(trustroot.Parse(f.w.TrustedRoot()))
+	for i, want := range []string{f.w.CA.URI, f.w.CA.URI, "", ""} {
+		if got := found[i].Authority(root); got != want {
+			t.Errorf("entry %d, before it was issued %v: got authority %q, want %q", i, found[i].Pre, got, want)
+		}
+	}
+	root.Authorities[0].Valid.Start = sigtest.T0.Add(time.Hour)
+	if got := found[0].Authority(root); got != "" {
+		t.Errorf("before the window of the authority: got %q", got)
 	}
 }
 
