@@ -40,7 +40,8 @@ text. The exit status is 10 if anything was found, 0 if nothing was.
 
 With --certificates the certificate transparency logs of the trusted root are read
 too, at their addresses there: those of RFC 6962 and those made of tiles
-(static-ct-api). A certificate is known if its key signed a known bundle.`,
+(static-ct-api). A certificate is known if its key signed a known bundle. One look
+reads 100,000 certificates at most, so begin with --since in a large log.`,
 		Example: `  hallmark log watch --identity alice@example.com --known dist/*.sigstore.json
   hallmark log watch --identity 'https://github.com/owner/*' --follow --json`,
 		Args: cobra.ArbitraryArgs,

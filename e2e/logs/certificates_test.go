@@ -106,6 +106,14 @@ func TestLG_WatchCertificates(t *testing.T) {
 	if got := lines[shown](t, other.run(t, 10, other.certificates()...).Stdout); len(got) != 3 || got[0].Index != one || got[2].Index != three {
 		t.Errorf("another machine: got %+v", got)
 	}
+	for since, want := range map[string]int{"2020-01-01": 3, "2100-01-01": 0} {
+		other = newScene(t)
+		other.email = s.email
+		status := map[bool]int{true: 10}[want > 0]
+		if got := lines[shown](t, other.run(t, status, other.certificates("--since", since)...).Stdout); len(got) != want {
+			t.Errorf("since %s: got %+v", since, got)
+		}
+	}
 }
 
 // A log of tiles that lies is caught, and what it said before is kept.

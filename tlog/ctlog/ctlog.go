@@ -142,7 +142,8 @@ func (l *Log) Look(ctx context.Context, from Point, most int64, match func(*Cert
 			check.Refuse("LG-2", check.Checkpoint, "log %q went back: it had %d entries, now it says %d", l.log.BaseURL, from.Size, h.Size))
 	}
 	if h.Size-from.Size > most {
-		return nil, from, check.Refuse("LM-3", check.Limit, "log has %d entries to look at, want at most %d", h.Size-from.Size, most)
+		return nil, from, check.Refuse("LM-3", check.Limit, "log has %d entries to look at, want at most %d", h.Size-from.Size, most).
+			WithNext("begin a first look at a later date")
 	}
 	f, err := inclusion.NewFrontier(uint64(from.Size), from.Hashes)
 	if err != nil {

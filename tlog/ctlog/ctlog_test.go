@@ -35,7 +35,8 @@ type fake struct {
 	w      *sigtest.World
 	dir    string // of evidence
 	leaves [][]byte
-	most   int // entries of one answer
+	most   int           // entries of one answer
+	later  time.Duration // than T0, when the next entry is logged
 	head   func(map[string]any)
 	entry  func(i int, leaf []byte) []byte
 }
@@ -57,7 +58,7 @@ func (f *fake) addOf(ca *sigtest.CA, subject string, pre bool) {
 	cert := f.w.Leaf(ca, who, f.w.SignerKey().Public(), sigtest.T0, []*sigtest.CT{f.w.CT}, sigtest.LeafEdits{
 		TBS: func(der []byte) []byte { tbs = slices.Clone(der); return der },
 	})
-	b := binary.BigEndian.AppendUint64([]byte{0, 0}, uint64(sigtest.T0.UnixMilli()))
+	b := binary.BigEndian.AppendUint64([]byte{0, 0}, uint64(sigtest.T0.Add(f.later).UnixMilli()))
 	data := cert
 	if pre {
 		b = append(b, 0, 1)
@@ -80,7 +81,8 @@ func (f *fake) hashes(n int) (out []tilestest.Hash) {
 }
 
 // path is PATH(n-1, D[n]).
-func (f *fake) path(hashes []tilestest.Hash) (out [][]byte) {
+// path is PATH(i, hashes) of RFC 6962 section 2.1.1.
+func (f *fake) path(i int, hashes []tilestest.Hash) (out [][]byte) {
 	if len(hashes) == 1 {
 		return nil
 	}
@@ -88,8 +90,11 @@ func (f *fake) path(hashes []tilestest.Hash) (out [][]byte) {
 	for k*2 < len(hashes) {
 		k *= 2
 	}
-	left := tilestest.Root(hashes[:k])
-	return append(f.path(hashes[k:]), left[:])
+	left, right := tilestest.Root(hashes[:k]), tilestest.Root(hashes[k:])
+	if i < k {
+		return append(f.path(i, hashes[:k]), right[:])
+	}
+	return append(f.path(i-k, hashes[k:]), left[:])
 }
 
 func (f *fake) Do(_ context.Context, r fetch.Request) (*fetch.Response, error) {
@@ -122,8 +127,12 @@ func (f *fake) Do(_ context.Context, r fetch.Request) (*fetch.Response, error) {
 		}
 		out["entries"] = list
 	case "/ct/v1/get-entry-and-proof":
+		fmt.Sscan(u.Query().Get("leaf_index"), &a)
 		fmt.Sscan(u.Query().Get("tree_size"), &b)
-		out["leaf_input"], out["audit_path"] = f.leaves[b-1], f.path(f.hashes(b))
+		out["leaf_input"], out["audit_path"] = f.leaves[a], f.path(a, f.hashes(b))
+		if f.entry != nil {
+			out["leaf_input"] = f.entry(a, f.leaves[a])
+		}
 	default:
 		return &fetch.Response{Status: 404}, nil
 	}
@@ -168,6 +177,32 @@ func TestLook(t *testing.T) {
 		if found, _, err := l.Look(t.Context(), next, 100, alice); err != nil || len(found) != 0 {
 			t.Errorf("again: got %v, %v", found, err)
 		}
+	}
+}
+
+func TestSince(t *testing.T) {
+	f := newFake(t)
+	for i := range 21 {
+		f.later = time.Duration(i) * 12 * time.Hour
+		f.add("alice@example.com", i%2 == 0)
+	}
+	for i := range 30 {
+		moment := sigtest.T0.Add(time.Duration(i) * 12 * time.Hour)
+		p, err := f.log().Since(t.Context(), moment)
+		if want := int64(min(max(i-2, 0), 21)); err != nil || p.Size != want { // a day before
+			t.Errorf("%v: got %d, %v, want %d", moment, p.Size, err, want)
+		}
+		if _, _, err := f.log().Look(t.Context(), p, 100, alice); err != nil {
+			t.Errorf("look from %d: %v", p.Size, err)
+		}
+	}
+	f.entry = func(i int, leaf []byte) []byte { // says that all are old
+		leaf = slices.Clone(leaf)
+		binary.BigEndian.PutUint64(leaf[2:], 1)
+		return leaf
+	}
+	if p, err := f.log().Since(t.Context(), sigtest.T0); check.Of(err) != check.Proof {
+		t.Errorf("a log that lies: got %d, %v, want check proof", p.Size, err)
 	}
 }
 

@@ -54,25 +54,33 @@ func (l *Log) sth(ctx context.Context) (*Head, error) {
 
 // frontier returns the frontier of the first size entries, not proved.
 func (l *Log) frontier(ctx context.Context, size int64) ([][]byte, error) {
-	var a struct {
-		Leaf strictjson.Bytes   `json:"leaf_input"`
-		Path []strictjson.Bytes `json:"audit_path"`
-	}
-	if _, err := l.ask(ctx, fmt.Sprintf("get-entry-and-proof?leaf_index=%d&tree_size=%d", size-1, size), maxAnswer, &a); err != nil {
+	leaf, path, err := l.withProof(ctx, size-1, size)
+	if err != nil {
 		return nil, err
 	}
-	if len(a.Path) > inclusion.MaxHashes {
-		return nil, check.Refuse("LM-4", check.Limit, "proof has %d hashes, at most %d are read", len(a.Path), inclusion.MaxHashes)
-	}
-	path := make([][]byte, len(a.Path))
-	for i := range a.Path {
-		path[i] = a.Path[i]
-	}
-	f, err := inclusion.FrontierOf(uint64(size), inclusion.Leaf(a.Leaf), path)
+	f, err := inclusion.FrontierOf(uint64(size), inclusion.Leaf(leaf), path)
 	if err != nil {
 		return nil, err
 	}
 	return f.Hashes(), nil
+}
+
+// withProof returns a leaf and its audit path in the tree of a size, not verified.
+func (l *Log) withProof(ctx context.Context, index, size int64) (leaf []byte, path [][]byte, err error) {
+	var a struct {
+		Leaf strictjson.Bytes   `json:"leaf_input"`
+		Path []strictjson.Bytes `json:"audit_path"`
+	}
+	if _, err := l.ask(ctx, fmt.Sprintf("get-entry-and-proof?leaf_index=%d&tree_size=%d", index, size), maxAnswer, &a); err != nil {
+		return nil, nil, err
+	}
+	if len(a.Path) > inclusion.MaxHashes {
+		return nil, nil, check.Refuse("LM-4", check.Limit, "proof has %d hashes, at most %d are read", len(a.Path), inclusion.MaxHashes)
+	}
+	for _, hash := range a.Path {
+		path = append(path, hash)
+	}
+	return a.Leaf, path, nil
 }
 
 // entries returns leaves from first on, not proved: at least one, at most to last.

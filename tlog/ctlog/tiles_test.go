@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hallmarksign/hallmark/internal/check"
 	"github.com/hallmarksign/hallmark/internal/evidence"
@@ -462,4 +463,17 @@ func FuzzTileLeaf(f *testing.F) {
 			t.Errorf("%x: got %+v, %v", data, e, err)
 		}
 	})
+}
+
+func TestSince_Tiles(t *testing.T) {
+	s := newStatic(t, 300) // all logged at T0
+	for moment, want := range map[time.Time]int64{sigtest.T0: 0, sigtest.T0.Add(mergeDelay): 0, sigtest.T0.Add(mergeDelay + time.Second): 300} {
+		p, err := s.log().Since(t.Context(), moment)
+		if err != nil || p.Size != want {
+			t.Errorf("%v: got %d, %v, want %d", moment, p.Size, err, want)
+		}
+		if _, next, err := s.log().Look(t.Context(), p, 300, alice); err != nil || next.Size != 300 {
+			t.Errorf("look from %d: got %d, %v", p.Size, next.Size, err)
+		}
+	}
 }

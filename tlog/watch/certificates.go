@@ -13,7 +13,12 @@ func (w *Watcher) certificates(ctx context.Context, log *ctlog.Log, name string,
 	from, resumed := w.State.point(name)
 	if !resumed {
 		var err error
-		if from, err = log.At(ctx, w.From); err != nil {
+		if w.Since.IsZero() {
+			from, err = log.At(ctx, w.From)
+		} else {
+			from, err = log.Since(ctx, w.Since)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
