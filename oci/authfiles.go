@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/hallmarksign/hallmark/internal/check"
@@ -110,16 +111,19 @@ func readAuthFile(path string) (*authFile, string, error) {
 	if !info.Mode().IsRegular() || info.Size() > maxAuthFile {
 		return nil, "", check.Refuse("M13", check.FS, "credential file %q is no regular file of at most %d bytes", path, maxAuthFile)
 	}
-	data, err := io.ReadAll(io.LimitReader(file, maxAuthFile))
+	data, err := io.ReadAll(io.LimitReader(file, maxAuthFile+1))
 	if err != nil {
 		return nil, "", translateAuth(path, err)
+	}
+	if len(data) > maxAuthFile { // it grew
+		return nil, "", check.Refuse("M13", check.Limit, "credential file %q has more than %d bytes", path, maxAuthFile)
 	}
 	var f authFile
 	if len(strings.TrimSpace(string(data))) > 0 && strictjson.UnmarshalOpen(data, &f) != nil {
 		return nil, "", check.Refuse("M13", check.FS, "credential file %q is not JSON of the right form", path)
 	}
 	note := ""
-	if info.Mode().Perm()&0o077 != 0 {
+	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 { // there files have no such bits
 		note = fmt.Sprintf("other users may read %q (mode %04o)", path, info.Mode().Perm())
 	}
 	return &f, note, nil

@@ -61,8 +61,8 @@ func TestOneLoginForManyArtifacts(t *testing.T) {
 	if len(got) != 100 || w.logins != 1 || w.certs != 1 {
 		t.Errorf("got %d results, %d logins, %d certificates, want 100, 1, 1", len(got), w.logins, w.certs)
 	}
-	if w.most < 100 {
-		t.Errorf("at most %d requests at once, want 100", w.most)
+	if w.most < 100 || w.most > 2*DefaultParallel {
+		t.Errorf("at most %d requests at once, want 100 to %d", w.most, 2*DefaultParallel)
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/hallmarksign/hallmark/internal/check"
 	"github.com/hallmarksign/hallmark/internal/fulcioext"
 	"github.com/hallmarksign/hallmark/oci"
+	"github.com/hallmarksign/hallmark/oidc"
 	"github.com/hallmarksign/hallmark/verify"
 )
 
@@ -61,11 +62,11 @@ func attachedText(all []oci.Attached) string {
 // keep keeps what could not be attached, and says what to repeat.
 func (r *signRun) keep(t *target, serialised []byte, err error) error {
 	p := pendingOf(r.e, t)
-	if t.result == nil || p.write(serialised) != nil {
-		return err
-	}
 	next := "run the same command again, or " + r.pushCommand(t, p.path) +
 		": the signature was made and is kept; nothing will be logged twice"
+	if lost := p.write(serialised); lost != nil {
+		next = "the signature was logged, but could not be kept (" + lost.Error() + "): mend that, then sign again"
+	}
 	var refused *check.Error
 	if errors.As(err, &refused) {
 		if refused.Next != "" {
@@ -159,15 +160,22 @@ func (r *signRun) verifiedPending(t *target) bool {
 }
 
 // accept verifies a bundle that was made before, as one of whoever its
-// certificate names.
+// certificate names, or of whom --expect does.
 func (r *signRun) accept(t *target, b *bundle.Bundle) error {
 	policy, err := whoeverSigned(b)
 	if err != nil {
 		return err
 	}
 	policy.Content = t.content()
-	t.result, err = r.services.verifier.Verify(b, t.artifact, policy, r.e.now())
-	return err
+	result, err := r.services.verifier.Verify(b, t.artifact, policy, r.e.now())
+	if err != nil {
+		return err
+	}
+	if err := r.o.login.expected(oidc.Token{Subject: result.Signer.Subject, Issuer: result.Signer.Issuer}); err != nil {
+		return err
+	}
+	t.result = result
+	return nil
 }
 
 // whoeverSigned accepts the identity in the certificate of a bundle. It is for

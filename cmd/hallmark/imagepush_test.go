@@ -51,6 +51,14 @@ func TestImage_SecondRunMakesNoSecondEntry(t *testing.T) {
 			breakIt(true)
 			w.fails(check.ExitUndecided, repeat...)
 			breakIt(false)
+			if again { // somebody else logs in, which is refused, and makes nothing
+				w.fails(check.ExitNo, append(repeat, "--expect", "google:bob@example.com")...)
+			} else if stderr := w.fails(check.ExitNo, append(repeat, "--expect", "google:bob@example.com")...); !strings.Contains(stderr, "alice@example.com") {
+				t.Errorf("--expect: %s", stderr)
+			}
+			if n := w.pending(); n != 1 {
+				t.Errorf("%d signatures are kept, want 1", n)
+			}
 			w.must(repeat...)
 			if n := len(w.Rekor(2).Requests()); n != 1 {
 				t.Errorf("%d log entries, want 1", n)
@@ -85,6 +93,21 @@ func TestImage_PushOnlyInTheOlderScheme(t *testing.T) {
 		t.Errorf("O19: %s", stderr)
 	}
 	w.fails(check.ExitNotFound, w.verify(host+"/app:1")...)
+}
+
+// A signature that can be neither attached nor kept is not lost silently.
+func TestImage_SignatureThatCannotBeKept(t *testing.T) {
+	w := newImageWorld(t)
+	host, breakIt := newFragileRegistry(t)
+	pushIndex(t, host+"/app:1", 1)
+	if err := os.MkdirAll(filepath.Join(w.dir, "cache"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(w.dir, "cache", "pending"), []byte("no folder"))
+	breakIt(true)
+	if stderr := w.fails(check.ExitUndecided, "sign", host+"/app:1", "--yes"); !strings.Contains(stderr, "was logged, but could not be kept") {
+		t.Errorf("got %s", stderr)
+	}
 }
 
 // What is pushed is verified first; what is attached only has to name the image.

@@ -220,7 +220,8 @@ func (r *uploadRun) describe(arg string, u *upload) error {
 
 // finish writes the bundle and prints where the entry is.
 func (r *uploadRun) finish(arg string, u *upload, receipt tlog.Receipt) (outcome, error) {
-	done := informed()
+	logged := read.Decoded(receipt.Entry, receipt.ID, r.log.known.Log, r.b.root)
+	done := held([]*read.Entry{logged})
 	if r.o.bundle != "" {
 		result, err := r.write(u, receipt.Entry)
 		if err != nil {
@@ -231,7 +232,7 @@ func (r *uploadRun) finish(arg string, u *upload, receipt tlog.Receipt) (outcome
 			r.out.say(r.e, "hallmark: warning: a log of this generation knows no time; verify the bundle with --insecure-skip-time")
 		}
 	}
-	entry := entryOf(read.Decoded(receipt.Entry, receipt.ID, r.log.known.Log, r.b.root))
+	entry := entryOf(logged)
 	if entry.Digest = u.digest; u.bundle == nil {
 		entry.NotReadable = "" // the program that made it knows what it says
 	}
