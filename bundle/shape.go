@@ -2,13 +2,13 @@ package bundle
 
 import (
 	"bytes"
-	"crypto"
 	"fmt"
 
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
 
 	"github.com/hallmarksign/hallmark/internal/check"
+	"github.com/hallmarksign/hallmark/internal/protohash"
 )
 
 // payloadType is the only one that an envelope may have (BP-8).
@@ -97,7 +97,7 @@ func (m *Message) wellFormed() error {
 	if m.Digest.Algorithm == "" {
 		return check.Refuse("BP-9", check.Content, "is missing, want SHA2_256 or alike").At("messageSignature.messageDigest.algorithm")
 	}
-	hash := hashOf(m.Digest.Algorithm)
+	hash := protohash.Of(m.Digest.Algorithm)
 	if hash == 0 {
 		return check.Refuse("BP-9", check.Alg, "is %q, want SHA2_256, SHA2_384 or SHA2_512", clip(m.Digest.Algorithm)).
 			At("messageSignature.messageDigest.algorithm")
@@ -147,20 +147,6 @@ func count(present ...bool) (n int) {
 		}
 	}
 	return n
-}
-
-// hashOf returns the hash function that protobuf-specs calls name, or 0 if it is
-// none that may be used.
-func hashOf(name string) crypto.Hash {
-	switch name {
-	case "SHA2_256":
-		return crypto.SHA256
-	case "SHA2_384":
-		return crypto.SHA384
-	case "SHA2_512":
-		return crypto.SHA512
-	}
-	return 0
 }
 
 // selfIssued reports whether der is a certificate with equal issuer and subject.

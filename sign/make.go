@@ -15,6 +15,7 @@ import (
 	"github.com/hallmarksign/hallmark/bundle"
 	"github.com/hallmarksign/hallmark/internal/check"
 	"github.com/hallmarksign/hallmark/internal/dsse"
+	"github.com/hallmarksign/hallmark/internal/protohash"
 )
 
 // Sign signs every job and calls done with each result as soon as it is there,
@@ -152,7 +153,7 @@ func (s *Session) assemble(ctx context.Context, job *Job, cred *credential) (*bu
 	if job.Statement != nil {
 		b.Envelope = &bundle.Envelope{PayloadType: dsse.PayloadType, Payload: job.Statement, Signature: sig}
 	} else {
-		b.Message = &bundle.Message{Digest: &bundle.Digest{Algorithm: "SHA2_256", Value: digest}, Signature: sig}
+		b.Message = &bundle.Message{Digest: &bundle.Digest{Algorithm: protohash.Name(crypto.SHA256), Value: digest}, Signature: sig}
 	}
 	record := Record{Hash: crypto.SHA256, Digest: digest, Signature: sig, Certificate: cred.leaf, Envelope: b.Envelope}
 	return b, s.evidence(ctx, job, b, record)

@@ -131,16 +131,3 @@ func hashOf(name string) crypto.Hash {
 	}
 	return 0
 }
-
-// hashOfProto returns the hash that protobuf-specs calls name, or 0.
-func hashOfProto(name string) crypto.Hash {
-	switch name {
-	case "SHA2_256":
-		return crypto.SHA256
-	case "SHA2_384":
-		return crypto.SHA384
-	case "SHA2_512":
-		return crypto.SHA512
-	}
-	return 0
-}

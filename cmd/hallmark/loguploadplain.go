@@ -11,6 +11,7 @@ import (
 
 	"github.com/hallmarksign/hallmark/bundle"
 	"github.com/hallmarksign/hallmark/internal/check"
+	"github.com/hallmarksign/hallmark/internal/protohash"
 	"github.com/hallmarksign/hallmark/sign"
 	"github.com/hallmarksign/hallmark/tlog"
 	"github.com/hallmarksign/hallmark/verify"
@@ -41,7 +42,7 @@ func (o *uploadOptions) plain(ctx context.Context, arg string, p *progress) (*up
 		return nil, named(o.signature, err)
 	}
 	record.Digest = file.Sum(record.Hash)
-	digest := bundle.Digest{Algorithm: protoName(record.Hash), Value: record.Digest}
+	digest := bundle.Digest{Algorithm: protohash.Name(record.Hash), Value: record.Digest}
 	return &upload{
 		digest: verify.Digest{Algorithm: record.Hash, Value: record.Digest}.String(),
 		lines:  []string{line},
@@ -125,15 +126,4 @@ func certificateText(c *x509.Certificate) string {
 		text += fmt.Sprintf(" %q", name)
 	}
 	return text + " certified by " + fmt.Sprintf("%q", c.Issuer.String())
-}
-
-// protoName is what bundles call a hash.
-func protoName(h crypto.Hash) string {
-	switch h {
-	case crypto.SHA384:
-		return "SHA2_384"
-	case crypto.SHA512:
-		return "SHA2_512"
-	}
-	return "SHA2_256"
 }

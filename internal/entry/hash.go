@@ -43,29 +43,3 @@ func hashV1(name string) crypto.Hash {
 	}
 	return 0
 }
-
-// hashV2 returns the hash that protobuf-specs calls name, or 0.
-func hashV2(name string) crypto.Hash {
-	switch name {
-	case "SHA2_256":
-		return crypto.SHA256
-	case "SHA2_384":
-		return crypto.SHA384
-	case "SHA2_512":
-		return crypto.SHA512
-	}
-	return 0
-}
-
-// nameV2 is the inverse of hashV2; "" for other hashes.
-func nameV2(h crypto.Hash) string {
-	switch h {
-	case crypto.SHA256:
-		return "SHA2_256"
-	case crypto.SHA384:
-		return "SHA2_384"
-	case crypto.SHA512:
-		return "SHA2_512"
-	}
-	return ""
-}

@@ -10,6 +10,7 @@ import (
 	"github.com/hallmarksign/hallmark/bundle"
 	"github.com/hallmarksign/hallmark/internal/dsse"
 	"github.com/hallmarksign/hallmark/internal/entry"
+	"github.com/hallmarksign/hallmark/internal/protohash"
 	"github.com/hallmarksign/hallmark/internal/tsp/tsptest"
 )
 
@@ -178,7 +179,7 @@ func (m *Made) record(log *Log) bundle.Entry {
 }
 
 func digestName(h crypto.Hash) string {
-	return map[crypto.Hash]string{crypto.SHA256: "SHA2_256", crypto.SHA384: "SHA2_384", crypto.SHA512: "SHA2_512"}[h]
+	return protohash.Name(h)
 }
 
 // Statement returns an in-toto statement about an artifact.

@@ -1,7 +1,6 @@
 package read
 
 import (
-	"crypto"
 	"crypto/sha256"
 	"crypto/x509"
 
@@ -68,17 +67,4 @@ func parse(body []byte, c *Content) (*entry.Body, error) {
 	}
 	c.Kind, c.Version = strictjson.Clip(head.Kind), strictjson.Clip(head.APIVersion)
 	return entry.Parse(head.Kind, head.APIVersion, body)
-}
-
-// hashOf returns the hash of a name of protobuf-specs, 0 of another.
-func hashOf(name string) crypto.Hash {
-	switch name {
-	case "SHA2_256":
-		return crypto.SHA256
-	case "SHA2_384":
-		return crypto.SHA384
-	case "SHA2_512":
-		return crypto.SHA512
-	}
-	return 0
 }
