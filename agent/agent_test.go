@@ -25,31 +25,14 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/hallmarksign/hallmark/internal/check"
+	"github.com/hallmarksign/hallmark/internal/sigtest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// A clock is set by hand.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) pass(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
 // A world is an agent that runs.
 type world struct {
-	*clock
+	*sigtest.Clock
 	dir   string
 	done  chan struct{}
 	stop  func()
@@ -63,7 +46,9 @@ func begin(t *testing.T) *world {
 
 func beginWith(t *testing.T, c Config) *world {
 	t.Helper()
-	w := &world{clock: &clock{now: time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)}, dir: folder(t), done: make(chan struct{})}
+	clock := &sigtest.Clock{}
+	clock.Set(sigtest.T0)
+	w := &world{Clock: clock, dir: folder(t), done: make(chan struct{})}
 	l, err := Listen(w.dir)
 	if err != nil {
 		t.Fatal(err)
@@ -192,11 +177,11 @@ func TestSG5_LaterLoginTakesThePlaceOfAnEarlierOne(t *testing.T) {
 func TestSG5_ExpiryDropsTheKeyAndEndsTheAgent(t *testing.T) {
 	w := begin(t)
 	k, _ := w.login(t, "here")
-	w.pass(10*time.Minute - time.Second)
+	w.Add(10*time.Minute - time.Second)
 	if _, err := k.Sign(nil, digest("x"), crypto.SHA256); err != nil {
 		t.Errorf("a second before the end: %v", err)
 	}
-	w.pass(time.Second)
+	w.Add(time.Second)
 	w.ends(t)
 	_, err := k.Sign(nil, digest("x"), crypto.SHA256)
 	if !errors.Is(err, ErrNone) {
@@ -213,7 +198,7 @@ func TestSG5_LongCertificateIsHeldForAnHour(t *testing.T) {
 	if err := w.agent.Hold(t.Context(), k, w.certify(t, k.Public(), 24*time.Hour), ""); err != nil {
 		t.Fatal(err)
 	}
-	w.pass(time.Hour)
+	w.Add(time.Hour)
 	w.ends(t)
 }
 
@@ -223,18 +208,18 @@ func TestSG5_KeyWithoutCertificateIsDropped(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.pass(pendingLife)
+	w.Add(pendingLife)
 	err = w.agent.Hold(t.Context(), k, w.certify(t, k.Public(), time.Minute), "")
 	wantCheck(t, err, check.Server, "is not here")
 }
 
 func TestSG5_IdleAgentEnds(t *testing.T) {
 	w := begin(t)
-	w.pass(10*time.Minute - time.Second)
+	w.Add(10*time.Minute - time.Second)
 	if _, err := w.agent.Status(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	w.pass(10 * time.Minute)
+	w.Add(10 * time.Minute)
 	w.ends(t)
 }
 

@@ -93,11 +93,11 @@ func TestTurn_KeepsTheAgent(t *testing.T) {
 	w := begin(t)
 	w.login(t, "here")
 	done := w.turn(t, "here")
-	w.pass(11 * time.Minute)
+	w.Add(11 * time.Minute)
 	time.Sleep(50 * time.Millisecond) // many ticks
 	w.login(t, "here")
 	done()
-	w.pass(11 * time.Minute)
+	w.Add(11 * time.Minute)
 	w.ends(t)
 }
 

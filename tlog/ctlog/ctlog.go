@@ -110,10 +110,19 @@ func (l *Log) At(ctx context.Context, index int64) (Point, error) {
 	if err != nil {
 		return Point{}, err
 	}
+	return l.at(ctx, h, index)
+}
+
+// at is At for a head that was just read; index is not negative.
+func (l *Log) at(ctx context.Context, h *Head, index int64) (Point, error) {
+	if index == 0 {
+		return Point{}, nil
+	}
 	if index > h.Size {
 		return Point{}, check.Refuse("LM-5", check.NotFound, "log %q has %d entries, none before index %d to begin at", l.log.BaseURL, h.Size, index)
 	}
 	var hashes [][]byte
+	var err error
 	if h.tree != nil {
 		hashes, err = h.tree.Frontier(ctx, index)
 	} else {

@@ -32,7 +32,7 @@ func (l *Log) Since(ctx context.Context, moment time.Time) (Point, error) {
 			end = middle
 		}
 	}
-	return l.At(ctx, first)
+	return l.at(ctx, h, first)
 }
 
 // loggedAt returns when an entry of the tree of a head was logged.
