@@ -1,7 +1,6 @@
 package logs
 
 import (
-	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -31,17 +30,7 @@ var started *sandbox.Sandbox
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	s, err := sandbox.Open(context.Background(), sandbox.Options{SecondOperator: true})
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "sandbox: %v\n", err)
-		os.Exit(1)
-	}
-	started = s
-	status := m.Run()
-	if err := s.Close(); err != nil {
-		fmt.Fprintf(os.Stderr, "sandbox: %v\n", err)
-		status = 1
-	}
+	status := sandbox.Main(m, sandbox.Options{SecondOperator: true}, &started)
 	http.DefaultClient.CloseIdleConnections()
 	if err := goleak.Find(); err != nil && status == 0 {
 		fmt.Fprintln(os.Stderr, err)

@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"context"
 	"encoding/base64"
 	"encoding/json"
 	"flag"
@@ -39,18 +38,7 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "6"); err != nil { // most of the time is spent waiting
 		panic(err)
 	}
-	s, err := sandbox.Open(context.Background(), sandbox.Options{})
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "sandbox: %v\n", err)
-		os.Exit(1)
-	}
-	started = s
-	status := m.Run()
-	if err := s.Close(); err != nil {
-		fmt.Fprintf(os.Stderr, "sandbox: %v\n", err)
-		status = 1
-	}
-	os.Exit(status)
+	os.Exit(sandbox.Main(m, sandbox.Options{}, &started))
 }
 
 // A scene is a sandbox with a user of hallmark, one of sigstore-go, and an

@@ -177,6 +177,23 @@ func (s *Sandbox) Issuer() string { return s.URL(OIDC) }
 // Dir is the folder that holds keys and logs.
 func (s *Sandbox) Dir() string { return s.info.Dir }
 
+// Main runs the tests of a package that share one sandbox, and returns the status
+// to exit with.
+func Main(m *testing.M, o Options, started **Sandbox) (status int) {
+	s, err := Open(context.Background(), o)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "sandbox: %v\n", err)
+		return 1
+	}
+	*started = s
+	status = m.Run()
+	if err := s.Close(); err != nil {
+		fmt.Fprintf(os.Stderr, "sandbox: %v\n", err)
+		return 1
+	}
+	return status
+}
+
 // PID is the process the servers run in.
 func (s *Sandbox) PID() int { return s.info.PID }
 
