@@ -44,9 +44,9 @@ func appendRest(m []byte, integratedTime, logIndex int64, logID []byte) []byte {
 
 // digest is the SHA-256 of Message, which it never holds as a whole.
 func digest(body []byte, integratedTime, logIndex int64, logID []byte) []byte {
-	const piece = 384 // bytes, a multiple of 3
+	const piece = 144 // bytes, a multiple of 3
 	h := sha256.New()
-	text := make([]byte, 0, 512)
+	text := make([]byte, 0, 192)
 	h.Write([]byte(start))
 	for len(body) > 0 {
 		n := min(len(body), piece)
