@@ -12,7 +12,8 @@ for pkg in $(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{en
   for target in $(grep -hoE '^func Fuzz[A-Za-z0-9_]+' "$dir"/*_test.go | cut -c6-); do
     count=$((count + 1))
     if go test -run '^$' -fuzz "^$target\$" -fuzztime "$time" -fuzzminimizetime 5x "$pkg" >"$log" 2>&1; then
-      echo "ok    $pkg $target: $(grep -oE 'execs: [0-9]+' "$log" | tail -1)"
+      # Where the time went by with the corpus alone, that is said.
+      echo "ok    $pkg $target: $(grep -oE 'execs: [0-9]+|baseline coverage: [0-9]+/[0-9]+' "$log" | tail -1)"
     elif grep -q 'context deadline exceeded' "$log" && ! grep -q 'Failing input' "$log"; then
       echo "ok    $pkg $target: ended late"
     else
