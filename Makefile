@@ -99,6 +99,11 @@ reproducible: ## the same bytes twice, from two folders
 	(cd "$$other" && $(BUILD) -o second ./cmd/hallmark); \
 	cmp bin/first "$$other/second" && echo "reproducible: $$(sha256sum < bin/first)"
 
+docs: ## the pages that are made from the code
+	$(GO) test -count=1 ./cmd/hallmark -run TestReference -update
+	$(GO) test -count=1 ./internal/specmap -run TestCurrent -update
+	$(GO) run ./internal/vectors/write -doc docs/vectors.md
+
 size: build ## the binary against its budget of 20 MB
 	@s=$$(wc -c < bin/hallmark); echo "bin/hallmark: $$s bytes"; test $$s -lt 20000000
 

@@ -19,7 +19,7 @@ func TestReferenceIsCurrent(t *testing.T) {
 	var done outcome
 	e := &env{stdin: strings.NewReader(""), stdout: &bytes.Buffer{}, stderr: &bytes.Buffer{}, now: time.Now, getenv: func(string) string { return "" }}
 	var b strings.Builder
-	b.WriteString("# Commands\n\nMade from the help texts by `go test ./cmd/hallmark -update`.\n")
+	b.WriteString("# Commands\n\nMade from the help texts by `make docs`.\n")
 	describe(&b, newRoot(e, &done))
 	if *update {
 		if err := os.WriteFile(referenceFile, []byte(b.String()), 0o644); err != nil {
@@ -32,7 +32,7 @@ func TestReferenceIsCurrent(t *testing.T) {
 		t.Fatal(err)
 	}
 	if string(old) != b.String() {
-		t.Error("docs/commands.md is not current: run go test ./cmd/hallmark -update")
+		t.Error("docs/commands.md is out of date: make docs")
 	}
 }
 

@@ -77,7 +77,7 @@ func code(names []string) string {
 
 const intro = `# Rules, code, tests
 
-<!-- Written by internal/specmap: go test ./internal/specmap -run TestCurrent -update -->
+<!-- Written by internal/specmap: make docs -->
 
 For each rule: the functions whose refusals carry it, or that keep it without
 refusing; the tests whose names or tables carry its id; and the rows of

@@ -32,7 +32,7 @@ func TestCurrent(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got, want) {
-		t.Error("docs/spec-map.md is out of date: go test ./internal/specmap -run TestCurrent -update")
+		t.Error("docs/spec-map.md is out of date: make docs")
 	}
 }
 

@@ -56,7 +56,7 @@ func titles() map[byte]string {
 
 const intro = `# Bad inputs, one fault each
 
-<!-- Written by internal/vectors: go run ./internal/vectors/write -doc docs/vectors.md -->
+<!-- Written by internal/vectors: make docs -->
 
 ` + "`internal/vectors`" + ` makes bundles that are good but for one fault. Everything outside
 the fault is signed anew, so that nothing but the intended check can refuse; each

@@ -14,6 +14,6 @@ func TestDocumentIsCurrent(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got, vectors.Document()) {
-		t.Error("docs/vectors.md is out of date: go run ./internal/vectors/write -doc docs/vectors.md")
+		t.Error("docs/vectors.md is out of date: make docs")
 	}
 }
