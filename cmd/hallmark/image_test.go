@@ -155,7 +155,7 @@ func TestImage_OlderSchemeAndAttestations(t *testing.T) {
 	sbom := filepath.Join(w.dir, "sbom.json")
 	write(t, sbom, []byte(`{"spdxVersion":"SPDX-2.3"}`))
 	w.must("attest", host+"/app:1", "--predicate", sbom, "--type", "spdx", "--yes")
-	if out := w.must(w.verify(host+"/app:1", "--type", "spdx", "--print-predicate")...); !strings.Contains(out, "SPDX-2.3") {
+	if out := w.must(w.verify(host+"/app:1", "--type", "spdx", "--output", "predicate")...); !strings.Contains(out, "SPDX-2.3") {
 		t.Errorf("predicate is %q", out)
 	}
 	w.fails(check.ExitNo, w.verify(host+"/app:1", "--type", "cyclonedx")...)

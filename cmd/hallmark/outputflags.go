@@ -8,8 +8,13 @@ import (
 
 // outputFlags say how results are printed.
 type outputFlags struct {
-	json, quiet, explain, predicate bool
+	json, quiet, explain bool
+
+	part string // of what was verified, printed alone: "", or predicate
 }
+
+const predicatePart = "predicate"
+
 
 func (o *outputFlags) register(f *pflag.FlagSet) {
 	f.BoolVar(&o.json, "json", false, "print one JSON object per line")
@@ -17,11 +22,14 @@ func (o *outputFlags) register(f *pflag.FlagSet) {
 }
 
 func (o *outputFlags) check() error {
-	if o.quiet && (o.json || o.explain || o.predicate) {
-		return usage("--quiet excludes --json, --explain and --print-predicate")
+	if o.part != "" && o.part != predicatePart {
+		return usage("--output %q is unknown, want predicate", o.part)
 	}
-	if o.predicate && (o.json || o.explain) {
-		return usage("--print-predicate excludes --json and --explain")
+	if o.quiet && (o.json || o.explain || o.part != "") {
+		return usage("--quiet excludes --json, --explain and --output")
+	}
+	if o.part != "" && (o.json || o.explain) {
+		return usage("--output excludes --json and --explain")
 	}
 	return nil
 }
@@ -34,7 +42,7 @@ func (o *outputFlags) print(e *env, v verdict) error {
 		return nil
 	case o.json:
 		return v.writeJSON(e.stdout, o.explain)
-	case o.predicate:
+	case o.part == predicatePart:
 		return v.writePredicate(e.stdout)
 	}
 	return v.writeText(e.stdout, o.explain)

@@ -39,6 +39,7 @@ under the fallback tag and under the tags of the older scheme.`,
 		Example: `  hallmark verify app.tar.gz --from google:alice@example.com
   hallmark verify dist/* --from github:owner/repo
   hallmark verify registry.example.com/app:1.2 --from github:owner/repo --all-platforms
+  hallmark verify app.tar.gz --from github:owner/repo --type spdx --output predicate
   hallmark verify sha256:9f86d0... --bundle app.sigstore.json --from key:release.pub`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			out, err := runVerify(cmd.Context(), e, &o, args)
@@ -56,7 +57,7 @@ under the fallback tag and under the tags of the older scheme.`,
 	o.platforms.register(f)
 	o.trust.register(f)
 	o.output.register(f)
-	f.BoolVar(&o.output.predicate, "print-predicate", false, "print the predicate of the attestation")
+	f.StringVar(&o.output.part, "output", "", "print this `PART` of what was verified and nothing else: predicate")
 	f.BoolVar(&o.output.explain, "explain", false, "print each check with what it saw")
 	return cmd
 }
@@ -119,8 +120,8 @@ func (o *verifyOptions) check(args []string, isImages bool) error {
 		return usage("--bundle excludes --signature")
 	case o.source.certificate != "" && o.source.signature == "":
 		return usage("--certificate goes with --signature")
-	case o.output.predicate && o.predicate == "":
-		return usage("--print-predicate needs --type")
+	case o.output.part == predicatePart && o.predicate == "":
+		return usage("--output predicate needs --type")
 	}
 	for _, a := range args {
 		if !given && (a == "-" || isDigest(a)) {
