@@ -2,20 +2,16 @@ package main
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/hallmarksign/hallmark/bundle"
 	"github.com/hallmarksign/hallmark/internal/atomicfile"
 	"github.com/hallmarksign/hallmark/internal/check"
-	"github.com/hallmarksign/hallmark/internal/dsse"
-	"github.com/hallmarksign/hallmark/internal/fulcioext"
 	"github.com/hallmarksign/hallmark/oci"
 )
 
@@ -35,10 +31,14 @@ func newImage(e *env, done *outcome) *cobra.Command {
 	return cmd
 }
 
-// imageCommand is a subcommand on images with n arguments.
-func imageCommand(e *env, done *outcome, n int, cmd *cobra.Command, do func(ctx context.Context, c *oci.Client, args []string) error) *cobra.Command {
+// imageCommand is a subcommand on images with n arguments. One that prints bundles
+// has no output flags.
+func imageCommand(e *env, done *outcome, n int, output *outputFlags, cmd *cobra.Command, do func(ctx context.Context, c *oci.Client, args []string) error) *cobra.Command {
 	var registry registryFlags
 	registry.register(cmd.Flags())
+	if output != nil {
+		output.register(cmd.Flags())
+	}
 	cmd.Args = func(_ *cobra.Command, args []string) error {
 		if len(args) != n {
 			return usage("want %d arguments, got %d", n, len(args)).WithNext("hallmark image " + cmd.Use)
@@ -46,12 +46,19 @@ func imageCommand(e *env, done *outcome, n int, cmd *cobra.Command, do func(ctx 
 		return nil
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if output != nil {
+			if err := output.check(); err != nil {
+				return err
+			}
+		}
 		client, err := registry.client(e)
 		if err != nil {
 			return err
 		}
 		defer client.CloseIdle()
-		defer sayUsed(e, client)
+		if output == nil || !output.quiet {
+			defer sayUsed(e, client)
+		}
 		if err := do(cmd.Context(), client, args); err != nil {
 			return err
 		}
@@ -62,7 +69,8 @@ func imageCommand(e *env, done *outcome, n int, cmd *cobra.Command, do func(ctx 
 }
 
 func newImageTree(e *env, done *outcome) *cobra.Command {
-	return imageCommand(e, done, 1, &cobra.Command{
+	var output outputFlags
+	return imageCommand(e, done, 1, &output, &cobra.Command{
 		Use:     "tree IMAGE",
 		Short:   "List an image with all that belongs to it; verifies nothing",
 		Example: "  hallmark image tree registry.example.com/app:1.2",
@@ -75,70 +83,13 @@ func newImageTree(e *env, done *outcome) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return printTree(e.stdout, branches, func(b oci.Branch) []string { return claimsOf(ctx, b) })
+		return output.printTree(e.stdout, branches, claimsOf(ctx))
 	})
 }
 
-// claimsOf says who the bundles in a branch claim to be from. Nothing of it is
-// verified.
-func claimsOf(ctx context.Context, b oci.Branch) []string {
-	var claims []string
-	for f, err := range b.Bundles(ctx) {
-		if err != nil {
-			claims = append(claims, "unreadable: "+err.Error())
-			continue
-		}
-		claims = append(claims, claimOf(f.Bundle))
-	}
-	return claims
-}
-
-func claimOf(b *bundle.Bundle) string {
-	text := "signature, claims a key"
-	if cert, err := x509.ParseCertificate(b.Certificate); err == nil {
-		text = "signature, claims an unknown identity"
-		if who, err := fulcioext.Parse(cert); err == nil {
-			text = fmt.Sprintf("signature, claims %s (%s), %s", who.Subject, issuerName(who.Issuer), cert.NotBefore.UTC().Format(time.RFC3339))
-		}
-	}
-	if b.Envelope != nil {
-		if s, err := dsse.ParseStatement(b.Envelope.Payload); err == nil && s.PredicateType != oci.SignPredicate {
-			text = typeName(s.PredicateType) + " attestation" + strings.TrimPrefix(text, "signature")
-		}
-	}
-	for _, entry := range b.Entries {
-		text += fmt.Sprintf(", log index %d", entry.LogIndex)
-	}
-	return text
-}
-
-// printTree prints a tree, with what is in its branches on lines of their own.
-func printTree(w io.Writer, branches []oci.Branch, claims func(oci.Branch) []string) error {
-	depth := map[string]int{}
-	var b strings.Builder
-	for _, n := range branches {
-		level := 0
-		if n.Of != "" {
-			level = depth[n.Of] + 1
-		}
-		depth[n.Digest] = level
-		fmt.Fprintf(&b, "%s%-8s %s", strings.Repeat("  ", level), n.Kind, n.Digest)
-		for _, extra := range []string{n.Platform.String(), n.ArtifactType, n.Tag, n.Where} {
-			if extra != "" {
-				b.WriteString("  " + printable(extra, 512))
-			}
-		}
-		b.WriteByte('\n')
-		for _, claim := range claims(n) {
-			fmt.Fprintf(&b, "%s- %s\n", strings.Repeat("  ", level+1), printable(claim, 2048))
-		}
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
-}
-
 func newImageCopy(e *env, done *outcome) *cobra.Command {
-	return imageCommand(e, done, 2, &cobra.Command{
+	var output outputFlags
+	return imageCommand(e, done, 2, &output, &cobra.Command{
 		Use:     "copy SOURCE TARGET",
 		Short:   "Copy an image with all that belongs to it, and list what moved",
 		Example: "  hallmark image copy registry.example.com/app:1.2 mirror.example.com/app:1.2",
@@ -148,7 +99,7 @@ func newImageCopy(e *env, done *outcome) *cobra.Command {
 			return err
 		}
 		report, err := c.Copy(ctx, a, reference(args[1]))
-		return errors.Join(unmoved(err), printReport(e.stdout, report))
+		return errors.Join(unmoved(err), output.printReport(e.stdout, report))
 	})
 }
 
@@ -162,7 +113,8 @@ func unmoved(err error) error {
 
 func newImageSave(e *env, done *outcome) *cobra.Command {
 	var out string
-	cmd := imageCommand(e, done, 1, &cobra.Command{
+	var output outputFlags
+	cmd := imageCommand(e, done, 1, &output, &cobra.Command{
 		Use:     "save IMAGE --output FILE",
 		Short:   "Write an image with all that belongs to it to one archive",
 		Example: "  hallmark image save registry.example.com/app:1.2 --output app.tar\n  hallmark verify oci:app.tar --from github:owner/repo --offline",
@@ -182,41 +134,26 @@ func newImageSave(e *env, done *outcome) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return printReport(e.stdout, report)
+		return output.printReport(e.stdout, report)
 	})
 	cmd.Flags().StringVarP(&out, "output", "o", "", "write the archive to this `FILE`")
 	return cmd
 }
 
 func newImageLoad(e *env, done *outcome) *cobra.Command {
-	return imageCommand(e, done, 2, &cobra.Command{
+	var output outputFlags
+	return imageCommand(e, done, 2, &output, &cobra.Command{
 		Use:     "load ARCHIVE IMAGE",
 		Short:   "Push an archive that save wrote",
 		Example: "  hallmark image load app.tar registry.example.com/app:1.2",
 	}, func(ctx context.Context, c *oci.Client, args []string) error {
 		report, err := c.Load(ctx, strings.TrimPrefix(args[0], "oci:"), reference(args[1]))
-		return errors.Join(unmoved(err), printReport(e.stdout, report))
+		return errors.Join(unmoved(err), output.printReport(e.stdout, report))
 	})
 }
 
-func printReport(w io.Writer, r oci.Report) error {
-	var b strings.Builder
-	for _, m := range r.Moved {
-		fmt.Fprintf(&b, "%-8s %s  %s", m.Kind, m.Digest, printable(m.MediaType, 256))
-		if m.To != "" {
-			fmt.Fprintf(&b, "  %s -> %s", printable(m.From, 256), printable(m.To, 256))
-		}
-		fmt.Fprintf(&b, "  %d blobs, %d bytes sent\n", m.Blobs, m.Bytes)
-	}
-	if r.Ref != "" {
-		fmt.Fprintf(&b, "%s\n", printable(r.Ref, 512))
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
-}
-
 func newImageDownload(e *env, done *outcome) *cobra.Command {
-	return imageCommand(e, done, 1, &cobra.Command{
+	return imageCommand(e, done, 1, nil, &cobra.Command{
 		Use:     "download IMAGE",
 		Short:   "Print the bundles that are attached to an image, one on each line",
 		Example: "  hallmark image download registry.example.com/app:1.2 > app.sigstore.jsonl",
@@ -259,7 +196,8 @@ func newImageDownload(e *env, done *outcome) *cobra.Command {
 func newImageClean(e *env, done *outcome) *cobra.Command {
 	var what oci.Selection
 	var yes bool
-	cmd := imageCommand(e, done, 1, &cobra.Command{
+	var output outputFlags
+	cmd := imageCommand(e, done, 1, &output, &cobra.Command{
 		Use:     "clean IMAGE",
 		Short:   "Remove signatures or attestations from an image",
 		Example: "  hallmark image clean registry.example.com/app:1.2 --signatures",
@@ -276,11 +214,13 @@ func newImageClean(e *env, done *outcome) *cobra.Command {
 			return err
 		}
 		if len(list) == 0 {
-			_, err := fmt.Fprintln(e.stdout, "nothing to remove")
-			return err
+			output.say(e, "nothing to remove")
+			return nil
 		}
-		if err := printTree(e.stderr, list, func(b oci.Branch) []string { return claimsOf(ctx, b) }); err != nil {
-			return err
+		if !output.quiet {
+			if err := writeTree(e.stderr, list, claimsOf(ctx)); err != nil {
+				return err
+			}
 		}
 		if !yes {
 			if e.ci() || !e.terminal {
@@ -296,8 +236,13 @@ func newImageClean(e *env, done *outcome) *cobra.Command {
 			}
 		}
 		removed, err := c.Clean(ctx, a, list)
-		_, printed := fmt.Fprintf(e.stdout, "removed %d of %d\n", len(removed), len(list))
-		return errors.Join(err, printed)
+		if output.json {
+			return errors.Join(err, output.printTree(e.stdout, removed, func(oci.Branch) []claimJSON { return nil }))
+		}
+		if !output.quiet {
+			fmt.Fprintf(e.stdout, "removed %d of %d\n", len(removed), len(list))
+		}
+		return err
 	})
 	f := cmd.Flags()
 	f.BoolVar(&what.Signatures, "signatures", false, "remove signatures")

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -143,62 +142,50 @@ func oldPayload(notes map[string]string, a oci.Artifact, b *bundle.Bundle) ([]by
 }
 
 func newImageAttach(e *env, done *outcome) *cobra.Command {
-	var registry registryFlags
+	var output outputFlags
 	var kind string
-	cmd := &cobra.Command{
+	cmd := imageCommand(e, done, 2, &output, &cobra.Command{
 		Use:   "attach BUNDLE IMAGE",
 		Short: "Attach a bundle that exists to an image",
 		Long: `Attach a bundle that another tool or another command made. It must name the
 image; nothing else of it is verified, so that bundles of any instance and key can
 be attached. Whoever verifies the image decides.`,
 		Example: "  hallmark image attach app.sigstore.json registry.example.com/app:1.2",
-		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			if len(args) != 2 {
-				return usage("want a bundle and an image, got %d arguments", len(args))
-			}
-			*done, err = attachTo(cmd.Context(), e, &registry, args[0], args[1], kind)
-			return err
-		},
-	}
-	registry.register(cmd.Flags())
+	}, func(ctx context.Context, c *oci.Client, args []string) error {
+		return attachTo(ctx, e, c, &output, args[0], args[1], kind)
+	})
 	cmd.Flags().StringVar(&kind, "storage", "referrers", "where to keep it: referrers, tags (the older scheme) or both")
 	return cmd
 }
 
-func attachTo(ctx context.Context, e *env, registry *registryFlags, file, image, storageName string) (outcome, error) {
-	data, b, err := readBundle(file)
-	if err != nil {
-		return outcome{}, err
-	}
-	client, err := registry.client(e)
-	if err != nil {
-		return outcome{}, err
-	}
-	defer client.CloseIdle()
-	defer sayUsed(e, client)
+func attachTo(ctx context.Context, e *env, client *oci.Client, output *outputFlags, file, image, storageName string) error {
 	kind, err := storage(storageName)
 	if err != nil {
-		return outcome{}, err
+		return err
+	}
+	data, b, err := readBundle(file)
+	if err != nil {
+		return err
 	}
 	a, err := client.Resolve(ctx, reference(image))
 	if err != nil {
-		return outcome{}, named(image, err)
+		return named(image, err)
 	}
 	signature := oci.Signature{Bundle: data}
 	if b.Message != nil && kind&oci.Tags != 0 {
 		if signature.Payload, err = oldPayload(nil, a, b); err != nil {
-			return outcome{}, named(file, err)
+			return named(file, err)
 		}
 	}
 	done, err := client.Attach(ctx, a, signature, kind)
 	for _, d := range done {
-		if _, err := fmt.Fprintf(e.stdout, "attached to %s  %s\n", a.Ref(), printable(d.Where+" "+d.Ref, 1024)); err != nil {
-			return outcome{}, err
+		if err := output.printAttached(e.stdout, a.Ref(), d); err != nil {
+			return err
 		}
 	}
 	if err != nil {
-		return outcome{}, named(image, err)
+		return named(image, err)
 	}
-	fmt.Fprintf(e.stderr, "it was not verified: hallmark verify %s --from ... does\n", quoted(a.Ref()))
-	return informed(), nil
+	output.say(e, "it was not verified: hallmark verify %s --from ... does", quoted(a.Ref()))
+	return nil
 }

@@ -51,7 +51,7 @@ func TestPrintTree_O35(t *testing.T) {
 	var b strings.Builder
 	hostile := "x\x1b[2J\u202e\n"
 	branches := []oci.Branch{{Kind: oci.KindImage, Digest: "sha256:1", ArtifactType: hostile, Platform: oci.Platform{OS: hostile, Architecture: hostile}, Tag: hostile}}
-	if err := printTree(&b, branches, func(oci.Branch) []string { return []string{hostile} }); err != nil {
+	if err := writeTree(&b, branches, func(oci.Branch) []claimJSON { return []claimJSON{{Error: hostile}} }); err != nil {
 		t.Fatal(err)
 	}
 	if text := b.String(); strings.ContainsAny(text, "\x1b\u202e") || strings.Count(text, "\n") != 2 || strings.Count(text, `\x1b[2J`)+strings.Count(text, `\u001b[2J`) != 5 {

@@ -15,7 +15,6 @@ type outputFlags struct {
 
 const predicatePart = "predicate"
 
-
 func (o *outputFlags) register(f *pflag.FlagSet) {
 	f.BoolVar(&o.json, "json", false, "print one JSON object per line")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "print nothing but errors; the exit status is the answer")
