@@ -193,3 +193,18 @@ func TestImage_CleanAsks(t *testing.T) {
 	child, _, _ := strings.Cut(rest, "\n")
 	w.must(w.verify(host + "/app@" + child)...) // children keep theirs
 }
+
+// A signature over an index alone is none over an image behind it, whichever way
+// it is kept.
+func TestImage_OC4_O9_IndexAlone(t *testing.T) {
+	w := newImageWorld(t)
+	for _, storage := range []string{"referrers", "tags"} {
+		host := newRegistry(t, true)
+		pushIndex(t, host+"/app:1", 1)
+		w.must(append([]string{"sign", host + "/app:1", "--yes", "--no-recursive", "--storage", storage}, w.rekor1()...)...)
+		w.must(w.verify(host + "/app:1")...)
+		if stderr := w.fails(check.ExitNo, w.verify(host+"/app:1", "--all-platforms")...); !strings.Contains(stderr, "statement: ") {
+			t.Errorf("storage %s: %s", storage, stderr)
+		}
+	}
+}

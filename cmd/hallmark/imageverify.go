@@ -95,7 +95,7 @@ func (r *imageRun) member(ctx context.Context, a oci.Artifact, parents ...oci.Ar
 			found++
 			result := (*verify.Result)(nil)
 			if err == nil {
-				result, err = r.candidate(a, f)
+				result, err = r.candidate(a, holder, f)
 			}
 			if err == nil {
 				v.result, v.found, v.claim = result, f.Where+", "+f.Digest, f.Bundle
@@ -125,10 +125,14 @@ func (r *imageRun) member(ctx context.Context, a oci.Artifact, parents ...oci.Ar
 }
 
 // candidate verifies one bundle that claims to be about an image. The statement
-// must name its digest; in the older scheme the signed payload does.
-func (r *imageRun) candidate(a oci.Artifact, f oci.Found) (*verify.Result, error) {
+// must name its digest; in the older scheme the signed payload does, which names
+// what it is attached to and nothing else.
+func (r *imageRun) candidate(a, holder oci.Artifact, f oci.Found) (*verify.Result, error) {
 	policy := r.policy
 	if f.Payload != nil {
+		if holder.Digest != a.Digest {
+			return nil, check.Refuse("OC-4", check.Statement, "signature names %s, want %s", holder.Digest, a.Digest)
+		}
 		artifact, err := verify.Hash(bytes.NewReader(f.Payload), crypto.SHA256)
 		if err != nil {
 			return nil, err
