@@ -133,6 +133,7 @@ key they must keep, and verifies what others signed.`,
 		newTrust(e, done),
 		newVersion(e, done),
 	)
+	makeStrict(root)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	markInformed(root, done)
