@@ -132,6 +132,9 @@ func TestImage_Refusals(t *testing.T) {
 		{"sign", host + "/app:1", "--storage", "nowhere", "--yes"},
 		{"verify", file, "--platform", "linux/amd64", "--from", "google:a@b"},
 		{"verify", host + "/app:1", "--platform", "linux/amd64", "--all-platforms", "--from", "google:a@b"},
+		{"verify", host + "/app:1", "--bundle", file, "--platform", "linux/amd64", "--from", "google:a@b"}, // R3
+		{"verify", host + "/app:1", "--bundle", file, "--all-platforms", "--from", "google:a@b"},
+		{"verify", host + "/app:1", "--bundle", file, "--signature-repository", host + "/sigs", "--from", "google:a@b"},
 		{"image"}, {"image", "tree"}, {"image", "clean", host + "/app:1"}, {"image", "save", host + "/app:1"},
 	} {
 		w.fails(check.ExitUsage, args...)

@@ -119,6 +119,9 @@ func (o *verifyOptions) check(args []string, isImages bool) error {
 		return usage("--bundle excludes --signature")
 	case o.source.certificate != "" && o.source.signature == "":
 		return usage("--certificate goes with --signature")
+	case given && (o.platforms.one != "" || o.platforms.all || o.platforms.registry.repository != ""):
+		return usage("--bundle and --signature are about one manifest: --platform, --all-platforms and --signature-repository have no effect").
+			WithNext("name the image of the platform by its digest")
 	case o.output.predicate && o.predicate == "":
 		return usage("--print-predicate needs --type")
 	}
