@@ -162,6 +162,14 @@ func TestImage_OlderSchemeAndAttestations(t *testing.T) {
 		t.Errorf("predicate is %q", out)
 	}
 	w.fails(check.ExitNo, w.verify(host+"/app:1", "--type", "cyclonedx")...)
+
+	// J33: an attestation is no signature of an image, wherever it comes from.
+	att := filepath.Join(w.dir, "att.sigstore.json")
+	w.must("attest", host+"/app:1", "--predicate", sbom, "--type", "spdx", "--yes", "--bundle", att)
+	w.must(w.verify(host+"/app:1", "--bundle", att, "--type", "spdx")...)
+	if stderr := w.fails(check.ExitNo, w.verify(host+"/app:1", "--bundle", att)...); !strings.Contains(stderr, "predicate: ") {
+		t.Error(stderr)
+	}
 	tree := w.must("image", "tree", host+"/app:1")
 	if n := strings.Count(tree, "- signature, claims alice@example.com"); n != 3 || !strings.Contains(tree, "- spdx attestation, claims alice@example.com") {
 		t.Errorf("tree does not say who signed %d of 3 and who attested:\n%s", n, tree)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/hallmarksign/hallmark/bundle"
 	"github.com/hallmarksign/hallmark/internal/check"
 	"github.com/hallmarksign/hallmark/oci"
 	"github.com/hallmarksign/hallmark/verify"
@@ -146,10 +147,17 @@ func (r *imageRun) candidate(a, holder oci.Artifact, f oci.Found) (*verify.Resul
 	if err != nil {
 		return nil, err
 	}
-	if f.Bundle.Envelope != nil && policy.Predicate == "" {
-		policy.Predicate = oci.SignPredicate
-	}
+	demandSigning(&policy, f.Bundle)
 	return r.verifier.Verify(f.Bundle, artifact, policy, r.e.now())
+}
+
+// demandSigning makes a policy about an image demand a signature, unless a type
+// of attestation is wanted: that an image has a report on what is wrong with it
+// is no approval.
+func demandSigning(p *verify.Policy, b *bundle.Bundle) {
+	if b.Envelope != nil && p.Predicate == "" {
+		p.Predicate = oci.SignPredicate
+	}
 }
 
 // maxReasons bounds the reasons that one error repeats.

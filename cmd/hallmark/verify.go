@@ -221,7 +221,11 @@ func (r *verifyRun) decide(ctx context.Context, arg string, b *bundle.Bundle) (*
 	if err != nil {
 		return nil, err
 	}
-	return r.verifier.Verify(b, artifact, r.policy, r.e.now())
+	policy := r.policy
+	if isImage(arg) {
+		demandSigning(&policy, b)
+	}
+	return r.verifier.Verify(b, artifact, policy, r.e.now())
 }
 
 func (r *verifyRun) artifact(ctx context.Context, arg string, hashes []crypto.Hash) (verify.Artifact, error) {
