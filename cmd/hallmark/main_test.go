@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"os"
 	"strings"
@@ -43,6 +44,16 @@ func TestER5_FullDisk(t *testing.T) {
 	}
 	if !strings.Contains(stderr.String(), "standard output: no space left") {
 		t.Errorf("stderr is %q", stderr.String())
+	}
+}
+
+// R8: also one that happens while several files are verified at a time.
+func TestR8_PanicOfOneVerificationIsInternal(t *testing.T) {
+	var stdout bytes.Buffer
+	r := &verifyRun{e: &env{stdout: &stdout}, o: &verifyOptions{}, parallel: 2}
+	done, err := r.all(t.Context(), []string{"a", "b"}, func(context.Context, string) []verdict { panic("secret " + canary) })
+	if done.success || exitStatus(err) != check.ExitInternal || stdout.Len() > 0 || strings.Contains(err.Error(), canary) {
+		t.Errorf("got %+v, %v, printed %q", done, err, stdout.String())
 	}
 }
 

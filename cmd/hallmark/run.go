@@ -51,7 +51,7 @@ func informed() outcome { return outcome{success: true} }
 func run(ctx context.Context, e *env) (status int) {
 	defer func() {
 		if r := recover(); r != nil {
-			fmt.Fprintf(e.stderr, "hallmark: internal: %s\n  next: this is a bug; please report it with the command you ran\n", firstFrame())
+			fmt.Fprintf(e.stderr, "hallmark: internal: %s\n  next: %s\n", firstFrame(), reportBug)
 			status = check.ExitInternal
 		}
 	}()
@@ -81,6 +81,8 @@ func run(ctx context.Context, e *env) (status int) {
 	}
 	return check.ExitOK
 }
+
+const reportBug = "this is a bug; please report it with the command you ran"
 
 // firstFrame names where a panic came from, without its value: a value could
 // hold a secret (M4).

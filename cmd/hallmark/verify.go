@@ -157,7 +157,7 @@ func (r *verifyRun) all(ctx context.Context, args []string, one func(context.Con
 	go func() {
 		for i, a := range args {
 			g.Go(func() error {
-				verdicts[i] <- one(ctx, a)
+				verdicts[i] <- guarded(ctx, a, one)
 				return nil
 			})
 		}
@@ -180,6 +180,18 @@ func (r *verifyRun) all(ctx context.Context, args []string, one func(context.Con
 		return outcome{}, failed
 	}
 	return proved(results), nil
+}
+
+// guarded makes a refusal of a panic: outside of the goroutine that run watches it
+// would end the process with another status than that of an internal error (R8).
+func guarded(ctx context.Context, arg string, one func(context.Context, string) []verdict) (list []verdict) {
+	defer func() {
+		if r := recover(); r != nil {
+			err := check.Refuse("R8", check.Internal, "%s", firstFrame()).WithNext(reportBug)
+			list = []verdict{{artifact: arg, err: named(arg, err)}}
+		}
+	}()
+	return one(ctx, arg)
 }
 
 // print prints what is decided; what is not is left to the error (ER-5).
