@@ -143,12 +143,16 @@ key they must keep, and verifies what others signed.`,
 }
 
 // markInformed lets the commands of the CLI library succeed: help and shell
-// completion only print.
+// completion only print. Help beside arguments is printed, but no success: a shell
+// that lists the files to verify may list one that is called -h (ER-1).
 func markInformed(cmd *cobra.Command, done *outcome) {
 	help := cmd.HelpFunc()
 	cmd.SetHelpFunc(func(c *cobra.Command, args []string) {
 		help(c, args)
 		*done = informed()
+		if c.Flags().NArg() > 0 {
+			*done = outcome{status: check.ExitUsage}
+		}
 	})
 	for _, c := range cmd.Commands() {
 		if c.Name() == "completion" {
