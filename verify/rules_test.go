@@ -812,6 +812,20 @@ func TestSecondGeneration(t *testing.T) {
 			other := must[*tsptest.Authority](p.t)(tsptest.New(noon, time.Hour))
 			p.trust.TSAs = append(p.trust.TSAs, trustroot.Authority{Chain: other.Chain(), Valid: trustroot.Window{Start: noon.AddDate(-1, 0, 0)}})
 		}},
+		{"TS-6 H7 time inside the window of another authority of the same root only", check.Time, func(p *plan) {
+			heir := must[tsptest.Cert](p.t)(tsptest.Issue(p.tsa.Root, tsptest.CATemplate("heir"), func(c *x509.Certificate) {
+				c.NotBefore, c.NotAfter = noon.AddDate(0, 0, -1), noon.AddDate(0, 0, 1)
+			}))
+			old := p.trust.TSAs[0]
+			old.Chain, old.Valid.End = p.tsa.Chain()[1:], noon.Add(-time.Second)
+			p.trust.TSAs[0].Chain = []*x509.Certificate{heir.Certificate, p.tsa.Root.Certificate}
+			p.trust.TSAs = append(p.trust.TSAs, old)
+			p.edit = func(b *bundle.Bundle) {
+				b.Timestamps = [][]byte{must[[]byte](p.t)(p.tsa.Issue(b.Message.Signature, noon, func(t *tsptest.Token) {
+					t.Certs = [][]byte{p.tsa.Leaf.Raw, p.tsa.Intermediate.Raw}
+				}))}
+			}
+		}},
 		{"TS-6 I17 authority listed twice", "", func(p *plan) {
 			a := p.trust.TSAs[0]
 			a.Valid.End = noon.AddDate(0, -1, 0)
