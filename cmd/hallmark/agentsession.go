@@ -79,7 +79,12 @@ func (l *loginFlags) stillIs(ctx context.Context, e *env, who oidc.Token) bool {
 	if errors.Is(err, oidc.ErrUnavailable) && l.only == "" && !e.ci() {
 		return true // it is for a person
 	}
-	return err == nil && t.CertificateIssuer() == who.Issuer && slices.Contains(t.Names(), who.Subject)
+	return err == nil && isFor(t, who)
+}
+
+// isFor reports whether a token is for the one whom a certificate names.
+func isFor(t, who oidc.Token) bool {
+	return t.CertificateIssuer() == who.Issuer && slices.Contains(t.Names(), who.Subject)
 }
 
 // named returns whom a certificate of the agent names, checked as one that comes
