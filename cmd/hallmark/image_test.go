@@ -219,3 +219,19 @@ func TestImage_OC4_O9_IndexAlone(t *testing.T) {
 		}
 	}
 }
+
+// What was published could not be told apart afterwards (ER-1).
+func TestImage_OneImageUnderTwoNames(t *testing.T) {
+	w := newImageWorld(t)
+	host := newRegistry(t, true)
+	digest := pushIndex(t, host+"/app:1", 1)
+	w.fails(check.ExitUsage, "sign", host+"/app:1", host+"/app@"+digest, "--yes")
+	_, rest, _ := strings.Cut(w.must("image", "tree", host+"/app:1"), "image    ")
+	child, _, _ := strings.Cut(rest, "\n")
+	tags := append([]string{"sign", host + "/app:1", host + "/app@" + child, "--yes", "--storage", "tags"}, w.rekor1()...)
+	w.fails(check.ExitUsage, tags...)
+	if n := len(w.Fulcio().Requests()); n != 0 {
+		t.Errorf("%d certificates were issued, want none", n)
+	}
+	w.must("sign", host+"/app:1", host+"/app@"+child, "--yes")
+}
