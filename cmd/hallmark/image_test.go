@@ -235,3 +235,19 @@ func TestImage_OneImageUnderTwoNames(t *testing.T) {
 	}
 	w.must("sign", host+"/app:1", host+"/app@"+child, "--yes")
 }
+
+// An index in an index hides nothing from --all-platforms.
+func TestImage_O9_IndexInIndex(t *testing.T) {
+	w := newImageWorld(t)
+	host := newRegistry(t, true)
+	inner := pushNested(t, host+"/app:1")
+	w.must("sign", host+"/app:1", "--yes", "--no-recursive")
+	w.must("sign", host+"/app@"+inner, "--yes", "--no-recursive")
+	if stderr := w.fails(check.ExitNo, w.verify(host+"/app:1", "--all-platforms")...); strings.Count(stderr, "statement: ") != 1 {
+		t.Errorf("want one image that nobody signed: %s", stderr)
+	}
+	w.must("sign", host+"/app@"+inner, "--yes")
+	if out := w.must(w.verify(host+"/app:1", "--all-platforms")...); strings.Count(out, "ok  ") != 3 {
+		t.Errorf("want three verdicts:\n%s", out)
+	}
+}
