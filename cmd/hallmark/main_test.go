@@ -150,3 +150,15 @@ func TestFrom_Workflows(t *testing.T) {
 		}
 	}
 }
+
+// R11: what a program reads says on which trust data a verdict rests.
+func TestR11_ER3_RemarksOnTrustDataAreInTheResult(t *testing.T) {
+	var stdout bytes.Buffer
+	r := &verifyRun{e: &env{stdout: &stdout}, o: &verifyOptions{output: outputFlags{json: true}}, remarks: []string{"built in"}}
+	if err := r.print(verdict{artifact: "a", result: &verify.Result{Warnings: []string{"other"}}}); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(stdout.String(), `"warnings":["built in","other"]`) {
+		t.Errorf("got %s", stdout.String())
+	}
+}

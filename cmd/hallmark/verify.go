@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -81,7 +82,7 @@ func runVerify(ctx context.Context, e *env, o *verifyOptions, args []string) (ou
 	if err != nil {
 		return outcome{}, err
 	}
-	root, _, err := o.trust.root(ctx, e, &o.output)
+	root, client, err := o.trust.root(ctx, e, &o.output)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -90,6 +91,9 @@ func runVerify(ctx context.Context, e *env, o *verifyOptions, args []string) (ou
 		return outcome{}, err
 	}
 	run := &verifyRun{e: e, o: o, verifier: verifier, policy: policy, parallel: runtime.GOMAXPROCS(0), progress: newProgress(e, o.output.quiet || o.output.json)}
+	if client != nil {
+		run.remarks = client.Warnings()
+	}
 	if isImages && o.source == (claimSource{}) {
 		client, err := o.platforms.registry.client(e)
 		if err != nil {
@@ -142,7 +146,8 @@ type verifyRun struct {
 	o        *verifyOptions
 	verifier *verify.Verifier
 	policy   verify.Policy
-	parallel int // arguments at a time
+	remarks  []string // about the trust data; people have read them on standard error
+	parallel int      // arguments at a time
 	progress *progress
 }
 
@@ -198,6 +203,9 @@ func guarded(ctx context.Context, arg string, one func(context.Context, string) 
 func (r *verifyRun) print(v verdict) error {
 	if status := check.Of(v.err).Exit(); v.err != nil && status != check.ExitNo && status != check.ExitNotFound {
 		return nil
+	}
+	if v.result != nil && r.o.output.json {
+		v.result.Warnings = slices.Concat(r.remarks, v.result.Warnings) // R11, ER-3
 	}
 	return r.o.output.print(r.e, v)
 }
