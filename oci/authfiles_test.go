@@ -168,7 +168,8 @@ func TestM9_Helpers(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			calls = nil
 			files := AuthFiles{Paths: []string{written(t, row.file)}, Run: run,
-				Environ: []string{"PATH=/bin", "SIGSTORE_ID_TOKEN=x", "ACTIONS_ID_TOKEN_REQUEST_TOKEN=x"}}
+				Environ: []string{"PATH=/bin", "SIGSTORE_ID_TOKEN=x", "ACTIONS_ID_TOKEN_REQUEST_TOKEN=x",
+					"CIRCLE_OIDC_TOKEN=x", "CIRCLE_OIDC_TOKEN_V2=x", "BUILDKITE_AGENT_ACCESS_TOKEN=x"}}
 			got, err := files.Credential(t.Context(), row.registry, "app")
 			if row.check != "" {
 				refused(t, err, row.check)

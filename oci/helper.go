@@ -57,12 +57,14 @@ func (a AuthFiles) help(ctx context.Context, helper, server string) (Credential,
 	return Credential{Username: answer.Username, Password: Secret(answer.Secret)}, nil
 }
 
-// withoutTokens is what a helper may see of the environment (M8).
+// withoutTokens is what a helper may see of the environment: all but what identity
+// tokens are taken from, or asked for with (M8).
 func withoutTokens(environ []string) []string {
 	out := []string{}
 	for _, entry := range environ {
 		name, _, _ := strings.Cut(entry, "=")
-		if name == "SIGSTORE_ID_TOKEN" || strings.HasPrefix(name, "ACTIONS_ID_TOKEN_") || strings.HasPrefix(name, "HALLMARK_") {
+		if name == "SIGSTORE_ID_TOKEN" || name == "BUILDKITE_AGENT_ACCESS_TOKEN" || strings.HasPrefix(name, "ACTIONS_ID_TOKEN_") ||
+			strings.HasPrefix(name, "CIRCLE_OIDC_TOKEN") || strings.HasPrefix(name, "HALLMARK_") {
 			continue
 		}
 		out = append(out, entry)

@@ -53,9 +53,10 @@ func (v *Verifier) known(der []byte) (cert *x509.Certificate, anchor bool) {
 }
 
 // proveThrough looks for a path by way of the bundle's certificates, which are
-// untrusted: they count only between the leaf and an authority (CC-9).
+// untrusted: they count only between the leaf and an authority (CC-9). The path
+// has to lead through the whole chain of the authority: another certificate of
+// the same anchor may be of an authority that is trusted no longer (CC-3).
 func (v *Verifier) proveThrough(cert *x509.Certificate, chain []*x509.Certificate) ([]path, error) {
-	between := x509.NewCertPool()
 	for i, c := range chain {
 		if err := checkCA(c, i); err != nil {
 			return nil, err
@@ -63,7 +64,6 @@ func (v *Verifier) proveThrough(cert *x509.Certificate, chain []*x509.Certificat
 		if err := checkSigned(c); err != nil {
 			return nil, err
 		}
-		between.AddCert(c)
 	}
 	fault := error(check.Refuse("CC-1", check.CertChain, "issuer %q is no authority of the trusted root", cert.Issuer))
 	for _, a := range v.authorities {
@@ -73,11 +73,10 @@ func (v *Verifier) proveThrough(cert *x509.Certificate, chain []*x509.Certificat
 		if a.once.Do(a.prepare); a.fault != nil {
 			return nil, a.fault
 		}
-		for _, c := range a.Chain[:len(a.Chain)-1] {
+		anchor, between := pools(a.Chain)
+		for _, c := range chain {
 			between.AddCert(c)
 		}
-		anchor := x509.NewCertPool()
-		anchor.AddCert(a.Chain[len(a.Chain)-1])
 		found, err := cert.Verify(x509.VerifyOptions{
 			Roots:         anchor,
 			Intermediates: between,
@@ -88,7 +87,11 @@ func (v *Verifier) proveThrough(cert *x509.Certificate, chain []*x509.Certificat
 			fault = chainRefusal(err)
 			continue
 		}
-		return []path{{certs: found[0][1:], windows: []*authority{a}, foreign: true}}, nil
+		for _, certs := range found {
+			if above := len(certs) - len(a.Chain); above > 0 && sameChain(certs[above:], a.Chain) {
+				return []path{{certs: certs[1:], windows: []*authority{a}, foreign: true}}, nil
+			}
+		}
 	}
 	return nil, fault
 }

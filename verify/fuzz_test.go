@@ -88,7 +88,8 @@ func FuzzPattern(f *testing.F) {
 	})
 }
 
-// FuzzGlob: a glob accepts what the expression with .* for * does.
+// FuzzGlob: a glob accepts what the expression with .* for * does, or [^@]* for one
+// before an @.
 func FuzzGlob(f *testing.F) {
 	f.Add("a*b*c", "abc")
 	f.Add("aba*aba", "ababa")
@@ -96,11 +97,12 @@ func FuzzGlob(f *testing.F) {
 		if strings.Trim(glob, "*") == "" || s == "" || len(glob) > 200 {
 			return
 		}
-		parts := strings.Split(glob, "*")
-		for i := range parts {
-			parts[i] = regexp.QuoteMeta(parts[i])
+		before, after, at := strings.Cut(regexp.QuoteMeta(glob), "@")
+		text := strings.ReplaceAll(before, `\*`, ".*")
+		if at {
+			text = strings.ReplaceAll(before, `\*`, "[^@]*") + "@" + strings.ReplaceAll(after, `\*`, ".*")
 		}
-		re, err := regexp.Compile(`^(?s:` + strings.Join(parts, ".*") + `)$`)
+		re, err := regexp.Compile(`^(?s:` + text + `)$`)
 		if err != nil || strings.ToValidUTF8(glob+s, "") != glob+s {
 			return // expressions know only valid UTF-8
 		}

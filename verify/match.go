@@ -69,8 +69,9 @@ func Pattern(re string) (Match, error) {
 }
 
 // Glob accepts text that equals s from end to end, where each * in s stands for
-// any text, also an empty one and one with slashes. A glob of nothing but *
-// accepts nothing.
+// any text, also an empty one and one with slashes, but one before the first @ of
+// s for text without @: a branch may be called "x@refs/tags/v1", and must not pass
+// for the tag v1 behind any workflow. A glob of nothing but * accepts nothing.
 func Glob(s string) Match {
 	if strings.Trim(s, "*") == "" {
 		return Match{}
@@ -95,7 +96,12 @@ func (m Match) Accepts(s string) bool {
 	case pattern:
 		return m.re.MatchString(s)
 	case glob:
-		return globbed(m.text, s)
+		before, after, at := strings.Cut(m.text, "@")
+		if !at {
+			return globbed(m.text, s)
+		}
+		head, tail, found := strings.Cut(s, "@")
+		return found && globbed(before, head) && globbed(after, tail)
 	}
 	return false
 }
@@ -117,6 +123,9 @@ func (m Match) String() string {
 // the first place it can be, the last one at the end.
 func globbed(glob, s string) bool {
 	parts := strings.Split(glob, "*")
+	if len(parts) == 1 {
+		return glob == s
+	}
 	first, last := parts[0], parts[len(parts)-1]
 	if len(s) < len(first)+len(last) || !strings.HasPrefix(s, first) || !strings.HasSuffix(s, last) {
 		return false

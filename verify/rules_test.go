@@ -269,6 +269,22 @@ func TestBothGenerations(t *testing.T) {
 			}))
 			p.edit = func(b *bundle.Bundle) { b.Version, b.Chain = bundle.V02, [][]byte{p.issuer.Raw} }
 		}},
+		{"CC-3 CC-9 intermediates brought around the one that is trusted", check.CertChain, func(p *plan) {
+			year := func(c *x509.Certificate) { c.NotBefore, c.NotAfter = noon.AddDate(-1, 0, 0), noon.AddDate(1, 0, 0) }
+			heir := must[tsptest.Cert](p.t)(tsptest.Issue(p.root, tsptest.CATemplate("heir"), year))
+			p.issuer = must[tsptest.Cert](p.t)(tsptest.Issue(p.inter, tsptest.CATemplate("brought"), year))
+			// Anybody can write the name of an authority into a certificate.
+			named := *heir.Certificate
+			named.PublicKey = p.key.Public()
+			lure := must[tsptest.Cert](p.t)(tsptest.Issue(tsptest.Cert{Certificate: &named, Key: p.key}, tsptest.CATemplate("lure"), year))
+			open := p.trust.Authorities[0]
+			open.Chain = []*x509.Certificate{heir.Certificate, p.root.Certificate}
+			p.trust.Authorities[0].Valid.End = noon.AddDate(0, -1, 0)
+			p.trust.Authorities = append(p.trust.Authorities, open)
+			p.edit = func(b *bundle.Bundle) {
+				b.Version, b.Chain = bundle.V02, [][]byte{p.issuer.Raw, p.inter.Raw, lure.Raw}
+			}
+		}},
 
 		{"CC-4 B17 no code signing", check.CertProfile, func(p *plan) { p.template.ExtKeyUsage = nil }},
 		{"CC-4 B17 server authentication", check.CertProfile, func(p *plan) { p.template.ExtKeyUsage[0] = x509.ExtKeyUsageServerAuth }},
@@ -795,6 +811,20 @@ func TestSecondGeneration(t *testing.T) {
 			p.trust.TSAs[0].Valid.End = noon.Add(-time.Second)
 			other := must[*tsptest.Authority](p.t)(tsptest.New(noon, time.Hour))
 			p.trust.TSAs = append(p.trust.TSAs, trustroot.Authority{Chain: other.Chain(), Valid: trustroot.Window{Start: noon.AddDate(-1, 0, 0)}})
+		}},
+		{"TS-6 H7 time inside the window of another authority of the same root only", check.Time, func(p *plan) {
+			heir := must[tsptest.Cert](p.t)(tsptest.Issue(p.tsa.Root, tsptest.CATemplate("heir"), func(c *x509.Certificate) {
+				c.NotBefore, c.NotAfter = noon.AddDate(0, 0, -1), noon.AddDate(0, 0, 1)
+			}))
+			old := p.trust.TSAs[0]
+			old.Chain, old.Valid.End = p.tsa.Chain()[1:], noon.Add(-time.Second)
+			p.trust.TSAs[0].Chain = []*x509.Certificate{heir.Certificate, p.tsa.Root.Certificate}
+			p.trust.TSAs = append(p.trust.TSAs, old)
+			p.edit = func(b *bundle.Bundle) {
+				b.Timestamps = [][]byte{must[[]byte](p.t)(p.tsa.Issue(b.Message.Signature, noon, func(t *tsptest.Token) {
+					t.Certs = [][]byte{p.tsa.Leaf.Raw, p.tsa.Intermediate.Raw}
+				}))}
+			}
 		}},
 		{"TS-6 I17 authority listed twice", "", func(p *plan) {
 			a := p.trust.TSAs[0]

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,19 +48,43 @@ func (r *signRun) login(ctx context.Context, signer *sign.Signer) (*sign.Session
 }
 
 // continued is a session with the login that the agent holds, nil if it holds
-// none, or none whom the trusted root and --expect accept.
+// none, or none whom the trusted root and --expect accept, or not whom a login
+// would be for.
 func (r *signRun) continued(ctx context.Context, signer *sign.Signer, client *agent.Client, scope string) (*sign.Session, error) {
 	key, leaf, err := client.Held(ctx, scope, r.e.now().Add(sign.MinLife))
 	if key == nil || err != nil {
 		return nil, err
 	}
 	who, err := r.named(leaf)
-	if err != nil || r.o.login.expected(who) != nil {
+	if err != nil || r.o.login.expected(who) != nil || !r.o.login.stillIs(ctx, r.e, who) {
 		return nil, nil
 	}
 	left := who.Expiry.Sub(r.e.now()).Round(time.Second)
 	r.o.output.say(r.e, "hallmark: signing as %s, from the agent, for another %s", printable(subjectOf(who), 1024), left)
 	return signer.Resume(ctx, key, leaf, who)
+}
+
+// stillIs reports whether a login would be for the one whom a certificate names,
+// where that is known without asking a person: one machine runs the pipelines of
+// several repositories in the name of one user.
+func (l *loginFlags) stillIs(ctx context.Context, e *env, who oidc.Token) bool {
+	if l.only == "none" || l.asksPerson() {
+		return true
+	}
+	machine := oidc.FirstOf(ambient(e)...)
+	if l.only != "" {
+		machine = ambientByName(e, l.only)
+	}
+	t, err := machine.Token(ctx, audience)
+	if errors.Is(err, oidc.ErrUnavailable) && l.only == "" && !e.ci() {
+		return true // it is for a person
+	}
+	return err == nil && isFor(t, who)
+}
+
+// isFor reports whether a token is for the one whom a certificate names.
+func isFor(t, who oidc.Token) bool {
+	return t.CertificateIssuer() == who.Issuer && slices.Contains(t.Names(), who.Subject)
 }
 
 // named returns whom a certificate of the agent names, checked as one that comes

@@ -132,6 +132,9 @@ func TestImage_Refusals(t *testing.T) {
 		{"sign", host + "/app:1", "--storage", "nowhere", "--yes"},
 		{"verify", file, "--platform", "linux/amd64", "--from", "google:a@b"},
 		{"verify", host + "/app:1", "--platform", "linux/amd64", "--all-platforms", "--from", "google:a@b"},
+		{"verify", host + "/app:1", "--bundle", file, "--platform", "linux/amd64", "--from", "google:a@b"}, // R3
+		{"verify", host + "/app:1", "--bundle", file, "--all-platforms", "--from", "google:a@b"},
+		{"verify", host + "/app:1", "--bundle", file, "--signature-repository", host + "/sigs", "--from", "google:a@b"},
 		{"image"}, {"image", "tree"}, {"image", "clean", host + "/app:1"}, {"image", "save", host + "/app:1"},
 	} {
 		w.fails(check.ExitUsage, args...)
@@ -159,6 +162,14 @@ func TestImage_OlderSchemeAndAttestations(t *testing.T) {
 		t.Errorf("predicate is %q", out)
 	}
 	w.fails(check.ExitNo, w.verify(host+"/app:1", "--type", "cyclonedx")...)
+
+	// J33: an attestation is no signature of an image, wherever it comes from.
+	att := filepath.Join(w.dir, "att.sigstore.json")
+	w.must("attest", host+"/app:1", "--predicate", sbom, "--type", "spdx", "--yes", "--bundle", att)
+	w.must(w.verify(host+"/app:1", "--bundle", att, "--type", "spdx")...)
+	if stderr := w.fails(check.ExitNo, w.verify(host+"/app:1", "--bundle", att)...); !strings.Contains(stderr, "predicate: ") {
+		t.Error(stderr)
+	}
 	tree := w.must("image", "tree", host+"/app:1")
 	if n := strings.Count(tree, "- signature, claims alice@example.com"); n != 3 || !strings.Contains(tree, "- spdx attestation, claims alice@example.com") {
 		t.Errorf("tree does not say who signed %d of 3 and who attested:\n%s", n, tree)
@@ -192,4 +203,51 @@ func TestImage_CleanAsks(t *testing.T) {
 	_, rest, _ := strings.Cut(w.must("image", "tree", host+"/app:1"), "image    ")
 	child, _, _ := strings.Cut(rest, "\n")
 	w.must(w.verify(host + "/app@" + child)...) // children keep theirs
+}
+
+// A signature over an index alone is none over an image behind it, whichever way
+// it is kept.
+func TestImage_OC4_O9_IndexAlone(t *testing.T) {
+	w := newImageWorld(t)
+	for _, storage := range []string{"referrers", "tags"} {
+		host := newRegistry(t, true)
+		pushIndex(t, host+"/app:1", 1)
+		w.must(append([]string{"sign", host + "/app:1", "--yes", "--no-recursive", "--storage", storage}, w.rekor1()...)...)
+		w.must(w.verify(host + "/app:1")...)
+		if stderr := w.fails(check.ExitNo, w.verify(host+"/app:1", "--all-platforms")...); !strings.Contains(stderr, "statement: ") {
+			t.Errorf("storage %s: %s", storage, stderr)
+		}
+	}
+}
+
+// What was published could not be told apart afterwards (ER-1).
+func TestImage_OneImageUnderTwoNames(t *testing.T) {
+	w := newImageWorld(t)
+	host := newRegistry(t, true)
+	digest := pushIndex(t, host+"/app:1", 1)
+	w.fails(check.ExitUsage, "sign", host+"/app:1", host+"/app@"+digest, "--yes")
+	_, rest, _ := strings.Cut(w.must("image", "tree", host+"/app:1"), "image    ")
+	child, _, _ := strings.Cut(rest, "\n")
+	tags := append([]string{"sign", host + "/app:1", host + "/app@" + child, "--yes", "--storage", "tags"}, w.rekor1()...)
+	w.fails(check.ExitUsage, tags...)
+	if n := len(w.Fulcio().Requests()); n != 0 {
+		t.Errorf("%d certificates were issued, want none", n)
+	}
+	w.must("sign", host+"/app:1", host+"/app@"+child, "--yes")
+}
+
+// An index in an index hides nothing from --all-platforms.
+func TestImage_O9_IndexInIndex(t *testing.T) {
+	w := newImageWorld(t)
+	host := newRegistry(t, true)
+	inner := pushNested(t, host+"/app:1")
+	w.must("sign", host+"/app:1", "--yes", "--no-recursive")
+	w.must("sign", host+"/app@"+inner, "--yes", "--no-recursive")
+	if stderr := w.fails(check.ExitNo, w.verify(host+"/app:1", "--all-platforms")...); strings.Count(stderr, "statement: ") != 1 {
+		t.Errorf("want one image that nobody signed: %s", stderr)
+	}
+	w.must("sign", host+"/app@"+inner, "--yes")
+	if out := w.must(w.verify(host+"/app:1", "--all-platforms")...); strings.Count(out, "ok  ") != 3 {
+		t.Errorf("want three verdicts:\n%s", out)
+	}
 }

@@ -129,10 +129,10 @@ func (p pending) remove() {
 }
 
 // resume attaches what an earlier run has signed, and returns what is left to sign.
-func (r *signRun) resume(ctx context.Context) ([]*target, error) {
+func (r *signRun) resume(ctx context.Context, tokens oidc.Provider) ([]*target, error) {
 	var left []*target
 	for _, t := range r.targets {
-		if t.place == nil || !r.verifiedPending(t) {
+		if t.place == nil || !r.verifiedPending(t) || !r.wouldBe(ctx, tokens, t.result) {
 			left = append(left, t)
 			continue
 		}
@@ -157,6 +157,17 @@ func (r *signRun) verifiedPending(t *target) bool {
 	}
 	t.serialised = data
 	return r.accept(t, b) == nil
+}
+
+// wouldBe reports whether the signature would be in the same name if it were made
+// now, as far as that is known without asking a person.
+func (r *signRun) wouldBe(ctx context.Context, tokens oidc.Provider, made *verify.Result) bool {
+	who := oidc.Token{Subject: made.Signer.Subject, Issuer: made.Signer.Issuer}
+	if tokens == nil {
+		return r.o.login.stillIs(ctx, r.e, who)
+	}
+	t, err := tokens.Token(ctx, audience)
+	return err == nil && isFor(t, who)
 }
 
 // accept verifies a bundle that was made before, as one of whoever its

@@ -139,3 +139,22 @@ func TestImage_PushOnlyVerifies(t *testing.T) {
 	w.fails(check.ExitUsage, "sign", "--push-only", file, host+"/app:1", "--storage", "tags")
 	w.fails(check.ExitUsage, "sign", "--push-only", file, host+"/app:1", host+"/app:1")
 }
+
+// SG-13: what was made in another name is not attached for whoever signs now.
+func TestImage_PendingOfSomebodyElse(t *testing.T) {
+	w := newImageWorld(t)
+	host, breakIt := newFragileRegistry(t)
+	pushIndex(t, host+"/app:1", 1)
+	breakIt(true)
+	w.fails(check.ExitUndecided, "sign", host+"/app:1", "--yes")
+	if n := w.pending(); n != 1 {
+		t.Fatalf("%d bundles are kept, want 1", n)
+	}
+	breakIt(false)
+	bob := filepath.Join(w.dir, "bob.jwt")
+	write(t, bob, []byte(w.Token(map[string]any{"email": "bob@example.com"})))
+	if out := w.must("sign", host+"/app:1", "--yes", "--identity-token", bob); !strings.Contains(out, "by      bob@example.com") {
+		t.Errorf("signed by somebody else:\n%s", out)
+	}
+	w.fails(check.ExitNo, w.verify(host+"/app:1")...)
+}

@@ -6,6 +6,7 @@ import (
 	"crypto"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -74,7 +75,12 @@ func (o *signOptions) imageTargets(ctx context.Context, e *env, s *services, arg
 		if err != nil {
 			return nil, err
 		}
-		targets = append(targets, list...)
+		for _, t := range list {
+			if slices.ContainsFunc(targets, func(other *target) bool { return other.arg == t.arg }) {
+				return nil, usage("%s is to be signed twice: it has two names here", printable(t.arg, 1024)).WithNext("name each image once")
+			}
+			targets = append(targets, t)
+		}
 	}
 	if !o.output.quiet {
 		sayUsed(e, client)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/hallmarksign/hallmark/bundle"
 	"github.com/hallmarksign/hallmark/internal/check"
 	"github.com/hallmarksign/hallmark/oci"
 	"github.com/hallmarksign/hallmark/verify"
@@ -72,13 +73,34 @@ func (r *imageRun) image(ctx context.Context, arg string) []verdict {
 	}
 	list := []verdict{r.member(ctx, a)}
 	if flags.all {
-		for _, p := range a.Platforms {
-			child, err := a.Child(p)
-			if err != nil {
-				list = append(list, verdict{artifact: arg, err: named(arg, err)})
-				continue
+		list = append(list, r.behind(ctx, map[string]bool{}, a)...)
+	}
+	return list
+}
+
+// behind verifies every manifest behind an index once, and what is behind those
+// that are indexes themselves. Which ones it saw is in seen.
+func (r *imageRun) behind(ctx context.Context, seen map[string]bool, a oci.Artifact, parents ...oci.Artifact) (list []verdict) {
+	parents = append([]oci.Artifact{a}, parents...)
+	for _, p := range a.Platforms {
+		if seen[p.Digest] {
+			continue
+		}
+		if seen[p.Digest] = true; len(parents) > oci.MaxDepth || len(seen) > oci.MaxNodes {
+			err := check.Refuse("OC-8", check.Limit, "has more than %d manifests behind it, or indexes nested more than %d deep", oci.MaxNodes, oci.MaxDepth)
+			return append(list, verdict{artifact: a.Ref(), err: named(a.Ref(), err)})
+		}
+		child, err := a.Child(p)
+		if err == nil {
+			list = append(list, r.member(ctx, child, parents...))
+		}
+		if err == nil && child.IsIndex() {
+			if child, err = r.client.Resolve(ctx, child.Ref()); err == nil {
+				list = append(list, r.behind(ctx, seen, child, parents...)...)
 			}
-			list = append(list, r.member(ctx, child, a))
+		}
+		if err != nil {
+			list = append(list, verdict{artifact: a.Ref(), err: named(a.Ref(), err)})
 		}
 	}
 	return list
@@ -95,7 +117,7 @@ func (r *imageRun) member(ctx context.Context, a oci.Artifact, parents ...oci.Ar
 			found++
 			result := (*verify.Result)(nil)
 			if err == nil {
-				result, err = r.candidate(a, f)
+				result, err = r.candidate(a, holder, f)
 			}
 			if err == nil {
 				v.result, v.found, v.claim = result, f.Where+", "+f.Digest, f.Bundle
@@ -125,10 +147,14 @@ func (r *imageRun) member(ctx context.Context, a oci.Artifact, parents ...oci.Ar
 }
 
 // candidate verifies one bundle that claims to be about an image. The statement
-// must name its digest; in the older scheme the signed payload does.
-func (r *imageRun) candidate(a oci.Artifact, f oci.Found) (*verify.Result, error) {
+// must name its digest; in the older scheme the signed payload does, which names
+// what it is attached to and nothing else.
+func (r *imageRun) candidate(a, holder oci.Artifact, f oci.Found) (*verify.Result, error) {
 	policy := r.policy
 	if f.Payload != nil {
+		if holder.Digest != a.Digest {
+			return nil, check.Refuse("OC-4", check.Statement, "signature names %s, want %s", holder.Digest, a.Digest)
+		}
 		artifact, err := verify.Hash(bytes.NewReader(f.Payload), crypto.SHA256)
 		if err != nil {
 			return nil, err
@@ -142,10 +168,17 @@ func (r *imageRun) candidate(a oci.Artifact, f oci.Found) (*verify.Result, error
 	if err != nil {
 		return nil, err
 	}
-	if f.Bundle.Envelope != nil && policy.Predicate == "" {
-		policy.Predicate = oci.SignPredicate
-	}
+	demandSigning(&policy, f.Bundle)
 	return r.verifier.Verify(f.Bundle, artifact, policy, r.e.now())
+}
+
+// demandSigning makes a policy about an image demand a signature, unless a type
+// of attestation is wanted: that an image has a report on what is wrong with it
+// is no approval.
+func demandSigning(p *verify.Policy, b *bundle.Bundle) {
+	if b.Envelope != nil && p.Predicate == "" {
+		p.Predicate = oci.SignPredicate
+	}
 }
 
 // maxReasons bounds the reasons that one error repeats.

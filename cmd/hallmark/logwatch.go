@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hallmarksign/hallmark/bundle"
+	"github.com/hallmarksign/hallmark/internal/check"
 	"github.com/hallmarksign/hallmark/internal/fetch"
 	"github.com/hallmarksign/hallmark/tlog/ctlog"
 	"github.com/hallmarksign/hallmark/tlog/read"
@@ -101,6 +102,9 @@ func (o *watchOptions) watch(ctx context.Context, e *env, b *logbook, out *outpu
 	w, err := o.watcher(b, func(text string) { out.say(e, "hallmark: warning: %s", printable(text, 1024)) })
 	if err != nil {
 		return outcome{}, err
+	}
+	if o.certificates && len(b.root.CTLogs) == 0 {
+		return outcome{}, check.Refuse("ER-2", check.TrustRoot, "the trusted root has no certificate transparency log to look in")
 	}
 	news := false
 	for {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"os"
 	"strings"
@@ -43,6 +44,16 @@ func TestER5_FullDisk(t *testing.T) {
 	}
 	if !strings.Contains(stderr.String(), "standard output: no space left") {
 		t.Errorf("stderr is %q", stderr.String())
+	}
+}
+
+// R8: also one that happens while several files are verified at a time.
+func TestR8_PanicOfOneVerificationIsInternal(t *testing.T) {
+	var stdout bytes.Buffer
+	r := &verifyRun{e: &env{stdout: &stdout}, o: &verifyOptions{}, parallel: 2}
+	done, err := r.all(t.Context(), []string{"a", "b"}, func(context.Context, string) []verdict { panic("secret " + canary) })
+	if done.success || exitStatus(err) != check.ExitInternal || stdout.Len() > 0 || strings.Contains(err.Error(), canary) {
+		t.Errorf("got %+v, %v, printed %q", done, err, stdout.String())
 	}
 }
 
@@ -137,5 +148,17 @@ func TestFrom_Workflows(t *testing.T) {
 		if _, err := parseFrom(bad, ""); check.Of(err) != check.Usage {
 			t.Errorf("%q: got %v, want a usage error", bad, err)
 		}
+	}
+}
+
+// R11: what a program reads says on which trust data a verdict rests.
+func TestR11_ER3_RemarksOnTrustDataAreInTheResult(t *testing.T) {
+	var stdout bytes.Buffer
+	r := &verifyRun{e: &env{stdout: &stdout}, o: &verifyOptions{output: outputFlags{json: true}}, remarks: []string{"built in"}}
+	if err := r.print(verdict{artifact: "a", result: &verify.Result{Warnings: []string{"other"}}}); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(stdout.String(), `"warnings":["built in","other"]`) {
+		t.Errorf("got %s", stdout.String())
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,8 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/hallmarksign/hallmark/bundle"
 	"github.com/hallmarksign/hallmark/internal/check"
@@ -162,11 +165,34 @@ func (v verdict) writeJSON(w io.Writer, explain bool) error {
 	return writeJSON(w, out)
 }
 
-// writeJSON writes v on one line.
+// writeJSON writes v on one line. What a terminal could take for a command, or what
+// turns text around, is escaped as JSON can, so that nothing of it is lost (ER-4).
 func writeJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
+	var line bytes.Buffer
+	enc := json.NewEncoder(&line)
 	enc.SetEscapeHTML(false)
-	return enc.Encode(v)
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	_, err := w.Write(escapeJSON(line.Bytes()))
+	return err
+}
+
+// escapeJSON escapes what printable escapes; outside of strings JSON has none of it.
+func escapeJSON(line []byte) []byte {
+	out := make([]byte, 0, len(line))
+	for _, r := range string(line) {
+		switch {
+		case r == '\n' || visible(r):
+			out = utf8.AppendRune(out, r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			out = fmt.Appendf(out, "\\u%04x\\u%04x", high, low)
+		default:
+			out = fmt.Appendf(out, "\\u%04x", r)
+		}
+	}
+	return out
 }
 
 func (out *verdictJSON) fill(r *verify.Result, explain bool) {

@@ -12,6 +12,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 )
@@ -39,6 +41,24 @@ func pushIndex(t *testing.T, ref string, n int64) string {
 		t.Fatal(err)
 	}
 	return digestOf(t, index)
+}
+
+// pushNested pushes an index that holds an index that holds an image, and returns
+// the digest of the one inside.
+func pushNested(t *testing.T, ref string) string {
+	t.Helper()
+	r, err := name.ParseReference(ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inner, err := random.Index(64, 1, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := remote.WriteIndex(r, mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: inner})); err != nil {
+		t.Fatal(err)
+	}
+	return digestOf(t, inner)
 }
 
 func digestOf(t *testing.T, i interface{ Digest() (v1.Hash, error) }) string {

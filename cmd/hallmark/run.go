@@ -51,7 +51,7 @@ func informed() outcome { return outcome{success: true} }
 func run(ctx context.Context, e *env) (status int) {
 	defer func() {
 		if r := recover(); r != nil {
-			fmt.Fprintf(e.stderr, "hallmark: internal: %s\n  next: this is a bug; please report it with the command you ran\n", firstFrame())
+			fmt.Fprintf(e.stderr, "hallmark: internal: %s\n  next: %s\n", firstFrame(), reportBug)
 			status = check.ExitInternal
 		}
 	}()
@@ -81,6 +81,8 @@ func run(ctx context.Context, e *env) (status int) {
 	}
 	return check.ExitOK
 }
+
+const reportBug = "this is a bug; please report it with the command you ran"
 
 // firstFrame names where a panic came from, without its value: a value could
 // hold a secret (M4).
@@ -133,6 +135,7 @@ key they must keep, and verifies what others signed.`,
 		newTrust(e, done),
 		newVersion(e, done),
 	)
+	makeStrict(root)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	markInformed(root, done)
@@ -140,12 +143,16 @@ key they must keep, and verifies what others signed.`,
 }
 
 // markInformed lets the commands of the CLI library succeed: help and shell
-// completion only print.
+// completion only print. Help beside arguments is printed, but no success: a shell
+// that lists the files to verify may list one that is called -h (ER-1).
 func markInformed(cmd *cobra.Command, done *outcome) {
 	help := cmd.HelpFunc()
 	cmd.SetHelpFunc(func(c *cobra.Command, args []string) {
 		help(c, args)
 		*done = informed()
+		if c.Flags().NArg() > 0 {
+			*done = outcome{status: check.ExitUsage}
+		}
 	})
 	for _, c := range cmd.Commands() {
 		if c.Name() == "completion" {

@@ -24,7 +24,7 @@ type signRun struct {
 
 // sign logs in, signs every target and writes each bundle as soon as it is there.
 func (r *signRun) sign(ctx context.Context, tokens oidc.Provider) (outcome, error) {
-	left, err := r.resume(ctx)
+	left, err := r.resume(ctx, tokens)
 	if err != nil {
 		return outcome{}, err
 	}

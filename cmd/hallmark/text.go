@@ -20,7 +20,7 @@ func printable(s string, limit int) string {
 		switch {
 		case r == utf8.RuneError && size == 1:
 			writeEscape(&b, 'x', uint32(s[i]), 2)
-		case r == ' ' || unicode.IsGraphic(r) && !unicode.Is(unicode.Cf, r) && !unicode.IsSpace(r):
+		case visible(r):
 			b.WriteRune(r)
 		case r > 0xffff:
 			writeEscape(&b, 'U', uint32(r), 8)
@@ -29,6 +29,11 @@ func printable(s string, limit int) string {
 		}
 	}
 	return b.String()
+}
+
+// visible reports whether a terminal shows a character as itself.
+func visible(r rune) bool {
+	return r == ' ' || unicode.IsGraphic(r) && !unicode.Is(unicode.Cf, r) && !unicode.IsSpace(r)
 }
 
 func writeEscape(b *strings.Builder, kind byte, v uint32, digits int) {

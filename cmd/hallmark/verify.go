@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -82,7 +83,7 @@ func runVerify(ctx context.Context, e *env, o *verifyOptions, args []string) (ou
 	if err != nil {
 		return outcome{}, err
 	}
-	root, _, err := o.trust.root(ctx, e, &o.output)
+	root, client, err := o.trust.root(ctx, e, &o.output)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -91,6 +92,9 @@ func runVerify(ctx context.Context, e *env, o *verifyOptions, args []string) (ou
 		return outcome{}, err
 	}
 	run := &verifyRun{e: e, o: o, verifier: verifier, policy: policy, parallel: runtime.GOMAXPROCS(0), progress: newProgress(e, o.output.quiet || o.output.json)}
+	if client != nil {
+		run.remarks = client.Warnings()
+	}
 	if isImages && o.source == (claimSource{}) {
 		client, err := o.platforms.registry.client(e)
 		if err != nil {
@@ -120,6 +124,9 @@ func (o *verifyOptions) check(args []string, isImages bool) error {
 		return usage("--bundle excludes --signature")
 	case o.source.certificate != "" && o.source.signature == "":
 		return usage("--certificate goes with --signature")
+	case given && (o.platforms.one != "" || o.platforms.all || o.platforms.registry.repository != ""):
+		return usage("--bundle and --signature are about one manifest: --platform, --all-platforms and --signature-repository have no effect").
+			WithNext("name the image of the platform by its digest")
 	case o.output.part == predicatePart && o.predicate == "":
 		return usage("--output predicate needs --type")
 	}
@@ -140,7 +147,8 @@ type verifyRun struct {
 	o        *verifyOptions
 	verifier *verify.Verifier
 	policy   verify.Policy
-	parallel int // arguments at a time
+	remarks  []string // about the trust data; people have read them on standard error
+	parallel int      // arguments at a time
 	progress *progress
 }
 
@@ -155,7 +163,7 @@ func (r *verifyRun) all(ctx context.Context, args []string, one func(context.Con
 	go func() {
 		for i, a := range args {
 			g.Go(func() error {
-				verdicts[i] <- one(ctx, a)
+				verdicts[i] <- guarded(ctx, a, one)
 				return nil
 			})
 		}
@@ -180,10 +188,25 @@ func (r *verifyRun) all(ctx context.Context, args []string, one func(context.Con
 	return proved(results), nil
 }
 
+// guarded makes a refusal of a panic: outside of the goroutine that run watches it
+// would end the process with another status than that of an internal error (R8).
+func guarded(ctx context.Context, arg string, one func(context.Context, string) []verdict) (list []verdict) {
+	defer func() {
+		if r := recover(); r != nil {
+			err := check.Refuse("R8", check.Internal, "%s", firstFrame()).WithNext(reportBug)
+			list = []verdict{{artifact: arg, err: named(arg, err)}}
+		}
+	}()
+	return one(ctx, arg)
+}
+
 // print prints what is decided; what is not is left to the error (ER-5).
 func (r *verifyRun) print(v verdict) error {
 	if status := check.Of(v.err).Exit(); v.err != nil && status != check.ExitNo && status != check.ExitNotFound {
 		return nil
+	}
+	if v.result != nil && r.o.output.json {
+		v.result.Warnings = slices.Concat(r.remarks, v.result.Warnings) // R11, ER-3
 	}
 	return r.o.output.print(r.e, v)
 }
@@ -219,7 +242,11 @@ func (r *verifyRun) decide(ctx context.Context, arg string, b *bundle.Bundle) (*
 	if err != nil {
 		return nil, err
 	}
-	return r.verifier.Verify(b, artifact, r.policy, r.e.now())
+	policy := r.policy
+	if isImage(arg) {
+		demandSigning(&policy, b)
+	}
+	return r.verifier.Verify(b, artifact, policy, r.e.now())
 }
 
 func (r *verifyRun) artifact(ctx context.Context, arg string, hashes []crypto.Hash) (verify.Artifact, error) {

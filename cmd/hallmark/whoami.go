@@ -88,6 +88,9 @@ func runWhoami(ctx context.Context, e *env, l *loginFlags, out *outputFlags) err
 		return failed
 	case who == nil && e.ci():
 		return &check.Error{Check: check.OIDCToken, Err: errNoToken, Next: needsToken}
+	case who == nil && l.expect != "":
+		return &check.Error{Check: check.OIDCToken, Rule: "ER-2", Err: errors.New("a person would be asked, so it is not known who would sign"),
+			Next: "sign with --expect: it stops before anything is public"}
 	case who == nil:
 		return nil // a person would be asked
 	}

@@ -36,7 +36,7 @@ func (t *Token) path(chain []*x509.Certificate) ([]*x509.Certificate, error) {
 			return nil, check.Refuse("TS-5", check.TSA, "signer is %q, a CA of the authority", ca.Subject.String())
 		}
 	}
-	w := walk{cas: cas, left: maxChecks}
+	w := walk{cas: cas, whole: pinned == nil, left: maxChecks}
 	if err := w.parse(t.certs); err != nil {
 		return nil, err
 	}
@@ -96,9 +96,10 @@ func (t *Token) choose(w *walk) (path []*x509.Certificate, stray bool) {
 // A walk goes from an embedded certificate up to the CAs of an authority, by
 // signature. It says nothing about validity; checkPath does.
 type walk struct {
-	cas  []*x509.Certificate
-	bag  []*x509.Certificate
-	left int // signature checks that may still be made
+	cas   []*x509.Certificate
+	whole bool // only a path through all of cas counts, see climb
+	bag   []*x509.Certificate
+	left  int // signature checks that may still be made
 }
 
 func (w *walk) parse(certs [][]byte) error {
@@ -121,12 +122,17 @@ func (w *walk) has(c *x509.Certificate) bool {
 	return false
 }
 
-// climb returns the path from c to the anchor, nil if there is none.
+// climb returns the path from c to the anchor, nil if there is none. Where nothing
+// is pinned the CA that issues for the authority has to be on it: another one of
+// the same anchor may be of an authority that was trusted at other times (TS-6).
 func (w *walk) climb(c *x509.Certificate) []*x509.Certificate {
 	path := []*x509.Certificate{c}
 	for len(path) <= MaxCerts {
 		top := path[len(path)-1]
 		for i, ca := range w.cas {
+			if w.whole && i > 0 {
+				break
+			}
 			if w.issued(ca, top) {
 				return append(path, w.cas[i:]...)
 			}

@@ -295,6 +295,9 @@ func TestTS4_TS8_WhoSigned(t *testing.T) {
 	// A forged certificate copies issuer, serial number and key identifier.
 	fakeCA := issue(t, tsptest.Cert{}, tsptest.CATemplate("tsa intermediate"))
 	forged := issue(t, fakeCA, tsptest.LeafTemplate("tsa"), func(c *x509.Certificate) { c.SerialNumber = a.Leaf.SerialNumber })
+	heir := issue(t, a.Root, tsptest.CATemplate("heir"))
+	brought := issue(t, a.Intermediate, tsptest.CATemplate("brought"))
+	below := issue(t, brought, tsptest.LeafTemplate("below"))
 	all := a.Chain()
 	bag := func(certs ...tsptest.Cert) tsptest.Fault {
 		return func(t *tsptest.Token) {
@@ -325,6 +328,8 @@ func TestTS4_TS8_WhoSigned(t *testing.T) {
 		{"H19 serial number of nobody, signer embedded", all[1:], []tsptest.Fault{func(t *tsptest.Token) { t.Serial = big.NewInt(9) }}, check.TSA},
 		{"H26 second leaf, the first is pinned", all, []tsptest.Fault{by(second)}, check.TSA},
 		{"H26 twin: second leaf, none is pinned", all[1:], []tsptest.Fault{by(second)}, ""},
+		{"TS-6 intermediate embedded around that of the authority", []*x509.Certificate{heir.Certificate, a.Root.Certificate}, []tsptest.Fault{bag(a.Leaf, a.Intermediate)}, unknown},
+		{"TS-6 twin: intermediate embedded below that of the authority", all[1:], []tsptest.Fault{by(below), bag(below, brought)}, ""},
 		{"H17 certificates without the pinned signer", all, []tsptest.Fault{bag(a.Intermediate, second)}, check.TSA},
 		{"H17 twin: no certificates, pinned signer", all, []tsptest.Fault{bag()}, ""},
 		{"H17 pinned signer with a changed bit", all, []tsptest.Fault{bag(a.Leaf), func(t *tsptest.Token) {

@@ -143,9 +143,17 @@ func (l *V1) retrieve(ctx context.Context, by string, list any, n int) ([]tlog.A
 }
 
 // Scan yields every entry from a global index on, before to, in order, each
-// verified. An entry that is missing or does not verify ends it with an error.
+// verified. An entry that is missing or does not verify ends it with an error, and
+// so does one that has another place in its tree than its global index says: a log
+// that shows one entry under two indexes hides another.
 func (l *V1) Scan(ctx context.Context, from, to int64) iter.Seq2[*Entry, error] {
 	return func(yield func(*Entry, error) bool) {
+		heads, err := l.Heads(ctx)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		before := preceding(heads)
 		for from < to {
 			var list []int64
 			for i := from; i < to && len(list) < maxBatch; i++ {
@@ -158,13 +166,48 @@ func (l *V1) Scan(ctx context.Context, from, to int64) iter.Seq2[*Entry, error] 
 			}
 			for _, index := range list {
 				e, err := l.pick(found, index)
-				if !yield(e, err) || err != nil {
+				if err == nil {
+					err = inPlace(e, before)
+				}
+				if err != nil {
+					yield(nil, err)
+					return
+				}
+				if !yield(e, nil) {
 					return
 				}
 			}
 			from += int64(len(list))
 		}
 	}
+}
+
+// preceding returns how many entries are in the trees before each: a global index
+// counts through the trees that are no longer written to, in the order in which
+// the log names them, and then through the active one.
+func preceding(heads []*Head) map[string]int64 {
+	before := make(map[string]int64, len(heads))
+	var n int64
+	for _, h := range append(heads[1:len(heads):len(heads)], heads[0]) {
+		before[h.Origin] = n
+		n += int64(h.Size)
+	}
+	return before
+}
+
+// inPlace checks that the global index of an entry, which is only promised, is that
+// of its place in the tree, which is proved.
+func inPlace(e *Entry, before map[string]int64) error {
+	origin, _, _ := strings.Cut(e.Raw.Proof.Checkpoint, "\n")
+	first, known := before[origin]
+	if !known {
+		return check.Refuse("LG-1", check.Checkpoint, "entry %d is in the tree %q, which the log does not name", e.Raw.LogIndex, origin)
+	}
+	if want := first + e.Raw.Proof.LogIndex; e.Raw.LogIndex != want {
+		return check.Refuse("LG-1", check.Checkpoint, "log shows number %d of the tree %q as entry %d, want it as %d: it hides or moved entries",
+			e.Raw.Proof.LogIndex, origin, e.Raw.LogIndex, want)
+	}
+	return nil
 }
 
 // pick verifies the entry of an index, which its promise is over.

@@ -4,6 +4,8 @@ import (
 	"crypto"
 	"crypto/sha256"
 	"fmt"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -88,6 +90,7 @@ func TestFind1(t *testing.T) {
 
 func TestScan1(t *testing.T) {
 	v := newWorld(t)
+	v.older = true
 	for i := range 25 {
 		v.sign(1, fmt.Sprint("artifact ", i))
 	}
@@ -118,6 +121,32 @@ func TestScan1(t *testing.T) {
 	if n != 2 {
 		t.Errorf("went on after a hidden entry: %d", n)
 	}
+
+	// The log signs that the last entry but one has the last index as well.
+	v.fault = nil
+	hidden, shown := want-1, v.Log1.Add("", "", []byte(`{"shown":1}`), sigtest.LogEdits{}).LogIndex
+	v.Log1.Edits.Promise = func(p *sigtest.Promise) {
+		if p.LogIndex == shown {
+			p.LogIndex = hidden
+		}
+	}
+	v.fault = func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		if strings.HasSuffix(r.URL.Path, "/retrieve") {
+			r.Body = io.NopCloser(strings.NewReader(fmt.Sprintf(`{"logIndexes":[%d]}`, shown)))
+		}
+		next.ServeHTTP(w, r)
+	}
+	refused := func(what string) {
+		t.Helper()
+		for e, err := range v.v1(nil).Scan(t.Context(), hidden, hidden+1) {
+			if e != nil || check.Of(err) != check.Checkpoint || rule(err) != "LG-1" {
+				t.Errorf("%s: got %v, %v, want LG-1", what, e, err)
+			}
+		}
+	}
+	refused("LG-1 one entry under two indexes")
+	v.fault, v.Log1.Edits, v.older = nil, sigtest.LogEdits{}, false
+	refused("LG-1 R1-7 a tree that the log no longer names")
 }
 
 func TestLogsAndStatus(t *testing.T) {

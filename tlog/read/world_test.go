@@ -39,6 +39,8 @@ type world struct {
 	root  *trustroot.Root
 	fault sigtest.Fault // of the first log, before anything else
 
+	older bool // the first log names a tree of 1000 entries before its own
+
 	mu      sync.Mutex
 	index   map[string][]string // search index: what is asked for, ids
 	lastAsk map[string]any      // question to the search index
@@ -116,9 +118,15 @@ func (v *world) questions(w http.ResponseWriter, r *http.Request, next http.Hand
 	case "/log":
 		c := must(checkpoint.Parse(v.Log1.Checkpoint()))
 		_, tree, _ := strings.Cut(c.Origin, " - ")
+		shards := []any{}
+		if v.older {
+			text := fmt.Sprintf("%s - 7\n%d\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n", v.Log1.Name, sigtest.ShardOffset)
+			shards = append(shards, map[string]any{"treeSize": sigtest.ShardOffset, "rootHash": strings.Repeat("0", 64), "treeID": "7",
+				"signedTreeHead": text + "\n" + v.Log1.Line(text)})
+		}
 		json.NewEncoder(w).Encode(map[string]any{
 			"treeSize": c.Size, "rootHash": hex.EncodeToString(c.Root[:]), "treeID": tree, "signedTreeHead": v.Log1.Checkpoint(),
-			"inactiveShards": []any{},
+			"inactiveShards": shards,
 		})
 	case "/log/proof":
 		var from, to uint64

@@ -139,7 +139,7 @@ func (w *Watcher) second(ctx context.Context, s Source, from int64, since time.T
 		return 0, false, err
 	}
 	if from > size {
-		return 0, false, check.Refuse("LG-2", check.Checkpoint, "log had %d entries when it was watched last, now it has %d", from, size)
+		return 0, false, shrunk(from, size)
 	}
 	list, err := w.candidates(s.Index, from)
 	if err != nil {
@@ -154,6 +154,12 @@ func (w *Watcher) second(ctx context.Context, s Source, from int64, since time.T
 		}
 	}
 	return size, true, nil
+}
+
+// shrunk is the error of a log that has fewer entries than were looked at, or names
+// fewer of its trees.
+func shrunk(from, size int64) error {
+	return check.Refuse("LG-2", check.Checkpoint, "log had %d entries when it was watched last, now it has %d", from, size)
 }
 
 // candidates returns the indexes of entries in one of the names, in order.
@@ -186,6 +192,9 @@ func (w *Watcher) first(ctx context.Context, r *read.V1, from int64, since time.
 	next, err := r.Next(ctx)
 	if err != nil {
 		return 0, false, err
+	}
+	if from > next {
+		return 0, false, shrunk(from, next)
 	}
 	entries, err := w.entries1(ctx, r, from, next, since)
 	if err != nil {

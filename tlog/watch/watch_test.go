@@ -227,13 +227,15 @@ func TestER2_LG5_Refused(t *testing.T) {
 			t.Errorf("%s: got %v, want check fs", name, err)
 		}
 	}
-	// A log that lost entries.
+	// LG-2: a log that lost entries, or of the first generation a tree.
 	s := must(OpenState(filepath.Join(t.TempDir(), "state")))
-	if err := s.move(hex.EncodeToString(v.root.Logs[1].ID), 99, nil); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := v.pass(&Watcher{Names: []Name{{Subject: "a"}}, State: s}, 2); check.Of(err) != check.Checkpoint {
-		t.Errorf("got %v, want check checkpoint", err)
+	for generation := 1; generation <= 2; generation++ {
+		if err := s.move(hex.EncodeToString(v.root.Logs[generation-1].ID), 9999, nil); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := v.pass(&Watcher{Names: []Name{{Subject: "a"}}, State: s}, generation); check.Of(err) != check.Checkpoint {
+			t.Errorf("generation %d: got %v, want check checkpoint", generation, err)
+		}
 	}
 	// A log that can't be read leaves the state as it was.
 	v.Rekor(2).SetFault(sigtest.Answer(500, ""))

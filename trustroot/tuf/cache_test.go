@@ -226,10 +226,17 @@ func TestTU12_ConcurrentUseOfOneClient(t *testing.T) {
 
 func TestTU11_P44_Offline(t *testing.T) {
 	r, clk, dir := seen(t)
-	if err := fetchRoot(t, offline(r, dir, clk)); err != nil {
+	long := client(t, offline(r, dir, clk)) // of a process that lives long
+	if _, err := long.Root(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	clk.now = day.AddDate(0, 0, 6)
+	if _, err := long.Root(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	clk.now = day.AddDate(0, 0, 7) // the timestamp expires at this very moment
+	_, err := long.Root(t.Context())
+	want(t, err, check.TUFFreeze, "TU-1")
 	want(t, fetchRoot(t, offline(r, dir, clk)), check.TUFFreeze, "TU-1")
 	cfg := offline(r, dir, clk)
 	cfg.AllowExpired = true

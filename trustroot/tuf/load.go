@@ -15,7 +15,7 @@ func (c *Client) load(ctx context.Context) (*view, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := c.config.Now()
-	if c.view != nil && (c.view.young(now, c.config.MaxAge) || c.config.Offline) {
+	if c.view != nil && (c.view.young(now, c.config.MaxAge) || c.config.Offline && c.lasts(now)) {
 		return c.view, nil
 	}
 	v, err := c.find(ctx, now)
@@ -24,6 +24,12 @@ func (c *Client) load(ctx context.Context) (*view, error) {
 	}
 	c.use(v)
 	return v, nil
+}
+
+// lasts reports whether the view in memory may still be used offline: it expires
+// for a process that lives long, too (TU-11).
+func (c *Client) lasts(now time.Time) bool {
+	return c.view.meta == nil || c.config.AllowExpired || c.view.meta.stale(reference(now, c.view.memory)) == nil
 }
 
 func (c *Client) find(ctx context.Context, now time.Time) (*view, error) {
