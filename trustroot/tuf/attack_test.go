@@ -6,6 +6,7 @@ import (
 	"crypto/sha512"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"testing"
@@ -175,6 +176,12 @@ func TestP_OneFault(t *testing.T) {
 			r.snapshot.Signed.Meta["targets.json"].Length = maxTargets + 1
 			r.publishSnapshotAsIs()
 		}},
+		{"P19 listed length of targets is negative", check.TUFLimit, "TU-6", func(r *repo) {
+			r.bump()
+			r.snapshot.Signed.Meta["targets.json"].Length = -1
+			r.publishSnapshotAsIs()
+			r.publishTimestampAsIs()
+		}},
 		{"P19 endless target", check.TUFLimit, "TU-8", func(r *repo) {
 			r.content[TrustedRoot] = append(r.content[TrustedRoot], '\n')
 			r.bump()
@@ -249,6 +256,25 @@ func TestP_OneFault(t *testing.T) {
 		}},
 		{"P29 signature is null", check.Parse, "LM-2", func(r *repo) {
 			r.files["/timestamp.json"] = edit(r.t, r.files["/timestamp.json"], func(m map[string]any) { m["signatures"] = []any{nil} })
+		}},
+		{"many keys", check.TUFLimit, "LM-1", func(r *repo) {
+			r.publishRoot(2, r.keys["root"], nil)
+			r.files["/2.root.json"] = edit(r.t, r.files["/2.root.json"], func(m map[string]any) {
+				keys := m["signed"].(map[string]any)["keys"].(map[string]any)
+				for i := range maxKeys {
+					keys[fmt.Sprint(i)] = map[string]any{}
+				}
+			})
+		}},
+		{"many delegated keys", check.TUFLimit, "LM-1", func(r *repo) {
+			r.bump()
+			r.files["/6.targets.json"] = edit(r.t, r.files["/6.targets.json"], func(m map[string]any) {
+				keys := map[string]any{}
+				for i := range maxKeys + 1 {
+					keys[fmt.Sprint(i)] = map[string]any{}
+				}
+				m["signed"].(map[string]any)["delegations"] = map[string]any{"keys": keys, "roles": []any{}}
+			})
 		}},
 		{"many signatures", check.TUFLimit, "LM-1", func(r *repo) {
 			r.publishRoot(2, r.keys["root"], nil)
@@ -497,6 +523,16 @@ func TestTU4_P15_RotationForgivesFastForward(t *testing.T) {
 	}
 }
 
+// TestER2_NextStepIsKept: a step that was named where things went wrong is better
+// than one for all of the kind.
+func TestER2_NextStepIsKept(t *testing.T) {
+	r, clk := newRepo(t), &clock{day}
+	err := client(t, r.config("", clk)).explain(check.Refuse("TU-12", check.FS, "x").WithNext("check the disk"))
+	if e, ok := errors.AsType[*check.Error](err); !ok || e.Next != "check the disk" {
+		t.Errorf("got %v, want its own next step", err)
+	}
+}
+
 func TestTU3_P6_P50_TooManyRotations(t *testing.T) {
 	r, clk := newRepo(t), &clock{day}
 	for v := int64(2); v <= maxRotations+1; v++ {
@@ -507,6 +543,16 @@ func TestTU3_P6_P50_TooManyRotations(t *testing.T) {
 	}
 	r.publishRoot(maxRotations+2, r.keys["root"], nil)
 	want(t, fetchRoot(t, r.config("", clk)), check.TUFLimit, "TU-3")
+}
+
+func TestTU2_MirrorAndRootBelongTogether(t *testing.T) {
+	r, clk := newRepo(t), &clock{day}
+	for _, spoil := range []func(*Config){func(c *Config) { c.Mirror = "" }, func(c *Config) { c.Root = nil }} {
+		c := r.config("", clk)
+		spoil(c)
+		_, err := New(c)
+		want(t, err, check.Usage, "TU-2")
+	}
 }
 
 func TestTU2_P3_InitialRoot(t *testing.T) {

@@ -454,6 +454,12 @@ func TestTU12_N17_UnsafeCache(t *testing.T) {
 			link(t, cachePath(t, good), filepath.Join(dir, instance, cacheFile))
 			return dir
 		},
+		"instance is a file": func(t *testing.T, dir string) string {
+			if err := os.WriteFile(filepath.Join(dir, instance), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			return dir
+		},
 		"cache file is a directory": func(t *testing.T, dir string) string {
 			if err := os.MkdirAll(filepath.Join(dir, instance, cacheFile), 0o700); err != nil {
 				t.Fatal(err)
@@ -494,6 +500,9 @@ func TestTU12_N17_UnsafeCache(t *testing.T) {
 				return
 			}
 			want(t, err, check.FS, "TU-12")
+			if cl, err := New(cfg); err == nil {
+				want(t, cl.Refresh(t.Context()), check.FS, "TU-12")
+			}
 			if _, err := os.Stat(filepath.Join(dir, "elsewhere")); err == nil {
 				t.Fatal("the link was followed")
 			}
