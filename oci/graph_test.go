@@ -400,6 +400,9 @@ func TestO36_Archives(t *testing.T) {
 			b, err := newClient(t).Resolve(t.Context(), "oci:"+file)
 			if row.want != "" {
 				refused(t, err, row.want)
+				if strings.HasPrefix(row.name, "duplicate") && !strings.Contains(err.Error(), "twice") {
+					t.Errorf("got %v, want that it is there twice", err)
+				}
 				return
 			}
 			if err != nil || b.Digest != a.Digest {
@@ -539,8 +542,17 @@ func TestClean(t *testing.T) {
 			if len(found) != 1 || errs != nil {
 				t.Errorf("found %d, %v, want the provenance alone", len(found), errs)
 			}
-			_, err := c.Clean(t.Context(), a, []Branch{{Kind: KindImage, Digest: a.Digest}})
-			refused(t, err, check.Usage)
+			// OC-9: the image itself, and what belongs to others, is never removed.
+			for _, b := range []Branch{
+				{Kind: KindImage, Digest: a.Digest}, {Kind: KindImage, Of: a.Digest, Digest: a.Digest},
+				{Kind: KindReferrer, Of: emptyDigest, Digest: found[0].Digest}, {Kind: KindTag, Of: emptyDigest, Tag: "1", Digest: a.Digest},
+			} {
+				_, err := c.Clean(t.Context(), a, []Branch{b})
+				refused(t, err, check.Usage)
+			}
+			if found, errs := collect(t, c, a); len(found) != 1 || errs != nil {
+				t.Errorf("found %d, %v after refusals, want the provenance", len(found), errs)
+			}
 		})
 	}
 }
