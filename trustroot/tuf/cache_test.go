@@ -285,6 +285,8 @@ func TestTU1_P13_P52_Clock(t *testing.T) {
 	r.timestamp.Signed.Expires = day.AddDate(0, 0, 2) // fresh by the clock, expired by what was seen
 	r.publishTimestamp()
 	want(t, client(t, r.config(dir, clk)).Refresh(t.Context()), check.TUFFreeze, "TU-1")
+	// P52: by that clock what was fetched would be young for days; it is not.
+	want(t, fetchRoot(t, r.config(dir, clk)), check.TUFFreeze, "TU-1")
 	r.down()
 	cl := client(t, r.config(dir, clk))
 	if _, err := cl.Root(t.Context()); err != nil {
