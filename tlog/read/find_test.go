@@ -61,6 +61,10 @@ func TestFind1(t *testing.T) {
 		t.Errorf("asked for key %s", q)
 	}
 	find(t, v, Query{Subject: "https://github.com/a/b/.github/workflows/c.yml@refs/heads/main"})
+	if find(t, v, Query{Subject: alice.Subject}); v.lastAsk["email"] == nil || v.lastAsk["subject"] != nil {
+		t.Errorf("asked %v for an address", v.lastAsk)
+	}
+	find(t, v, Query{Subject: "https://github.com/a@b"})
 	if v.lastAsk["subject"] == nil || v.lastAsk["email"] != nil {
 		t.Errorf("asked %v for a URI", v.lastAsk)
 	}
