@@ -169,6 +169,7 @@ func TestM9_Helpers(t *testing.T) {
 		{"helper fails", `{"credHelpers":{"r.io":"broken"}}`, "r.io", Credential{}, check.FS},
 		{"helper talks", `{"credHelpers":{"bad.io":"x"}}`, "bad.io", Credential{}, check.FS},
 		{"M9 name with slash", `{"credHelpers":{"r.io":"../x"}}`, "r.io", Credential{}, check.FS},
+		{"M9 name of 65", `{"credHelpers":{"r.io":"` + strings.Repeat("x", 65) + `"}}`, "r.io", Credential{}, check.FS},
 		{"M9 name with capital", `{"credHelpers":{"r.io":"X"}}`, "r.io", Credential{}, check.FS},
 		{"M9 other registry", `{"credHelpers":{"r.io":"x"}}`, "r.io:5000", Credential{}, ""},
 	}

@@ -1,8 +1,10 @@
 package oci
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -14,7 +16,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/hallmarksign/hallmark/bundle"
 	"github.com/hallmarksign/hallmark/internal/check"
+	"github.com/hallmarksign/hallmark/internal/dsse"
 	"github.com/hallmarksign/hallmark/internal/sigtest"
 )
 
@@ -396,6 +400,50 @@ func TestO15_FallbackTag(t *testing.T) {
 	})
 }
 
+// BP-7: a chain in an annotation is certificates and nothing else.
+func TestBP7_Chains(t *testing.T) {
+	block := func(kind string, headers map[string]string, n int) string {
+		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Headers: headers, Bytes: bytes.Repeat([]byte("c"), n)}))
+	}
+	one := block("CERTIFICATE", nil, 3)
+	for name, row := range map[string]struct {
+		text string
+		n    int
+		want check.Check
+	}{
+		"none":                   {" \n", 0, ""},
+		"two":                    {one + "\n" + one, 2, ""},
+		"LM-4 as many as may be": {strings.Repeat(one, bundle.MaxChain), bundle.MaxChain, ""},
+		"LM-4 one more":          {strings.Repeat(one, bundle.MaxChain+1), 0, check.Limit},
+		"LM-4 as long as may be": {block("CERTIFICATE", nil, bundle.MaxCert), 1, ""},
+		"LM-4 longer":            {block("CERTIFICATE", nil, bundle.MaxCert+1), 0, check.Limit},
+		"BP-7 a key":             {one + block("PRIVATE KEY", nil, 3), 0, check.Parse},
+		"BP-7 with headers":      {block("CERTIFICATE", map[string]string{"A": "b"}, 3), 0, check.Parse},
+		"BP-7 text before":       {"text\n" + one, 0, check.Parse},
+		"BP-7 text between":      {one + "text\n" + one, 0, check.Parse},
+		"BP-7 text behind":       {one + "text", 0, check.Parse},
+	} {
+		got, err := readChain(row.text)
+		if check.Of(err) != row.want || len(got) != row.n {
+			t.Errorf("%s: got %d certificates, %v, want %d, check %q", name, len(got), err, row.n, row.want)
+		}
+	}
+}
+
+func TestOC3_NothingIsAsked(t *testing.T) {
+	c := newClient(t)
+	for name, row := range map[string]struct {
+		a     Artifact
+		limit int
+	}{"image that is not resolved": {Artifact{}, 1}, "no candidates": {Artifact{extras: c.repository("h", "app")}, 0}} {
+		for found, err := range c.Bundles(t.Context(), row.a, row.limit) {
+			if check.Of(err) != check.Internal {
+				t.Errorf("%s: got %+v, %v, want check internal", name, found, err)
+			}
+		}
+	}
+}
+
 func TestOC8_MoreCandidatesThanAsked(t *testing.T) {
 	w, c, h := sigtest.New(t), newClient(t), withReferrers(t)
 	pushImage(t, c, h, "app", "1", "x")
@@ -592,6 +640,13 @@ func TestSigningStatementIsWhatOthersSign(t *testing.T) {
 	}
 	_, err := SigningStatement(nil, Artifact{})
 	refused(t, err, check.Usage)
+	var many []Artifact
+	for i := range dsse.MaxSubjects {
+		many = append(many, Artifact{Digest: sum(fmt.Append(nil, i))})
+	}
+	must(SigningStatement(nil, many[0], many...))(t)
+	_, err = SigningStatement(nil, a, many...)
+	refused(t, err, check.Limit) // LM-3
 	_, err = SimplePayload(nil, Artifact{})
 	refused(t, err, check.Usage)
 }

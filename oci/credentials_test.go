@@ -73,6 +73,17 @@ func TestOC6_Redirects(t *testing.T) {
 	}
 }
 
+func TestOC6_RedirectsAreCounted(t *testing.T) {
+	hop := &http.Request{Method: "GET", URL: must(url.Parse("https://r.io/v2/"))(t)}
+	for n, want := range map[int]check.Check{maxRedirects: "", maxRedirects + 1: check.Net} {
+		if err := checkRedirect(hop, slices.Repeat([]*http.Request{hop}, n)); check.Of(err) != want {
+			t.Errorf("%d hops: got %v, want check %q", n, err, want)
+		}
+	}
+	_, err := guard{http.DefaultTransport}.RoundTrip(hop)
+	refused(t, err, check.Internal) // on nobody's behalf
+}
+
 func TestOC6_TokenServers(t *testing.T) {
 	rows := []struct {
 		registry, realm string
