@@ -71,6 +71,8 @@ func TestL38_GitHub(t *testing.T) {
 		{"L38 user", full("https://x.actions.githubusercontent.com@evil.example/x"), nil, check.OIDCToken, "want a URL", false, 0},
 		{"L38 other loopback server", full(elsewhere.URL), nil, check.OIDCToken, "host of GitHub", false, 0},
 		{"L38 fragment", full(s.URL + "/token/path?api-version=2.0#x"), nil, check.OIDCToken, "want a URL", false, 0},
+		{"L38 server of another scheme", env("GITHUB_ACTIONS", "true", "GITHUB_SERVER_URL", strings.Replace(s.URL, "http:", "https:", 1), ask, s.URL+"/x", bearer, "bearer-"+canary),
+			nil, check.OIDCToken, "host of GitHub", false, 0},
 		{"L38 other scheme on this machine", full(strings.Replace(s.URL, "http:", "ftp:", 1)), nil, check.OIDCToken, `want scheme https, got "ftp"`, false, 0},
 		{"L38 file", full("file:///etc/passwd"), nil, check.OIDCToken, "want a URL", false, 0},
 		{"L38 answer without token", here, func(w http.ResponseWriter, _ *http.Request) { reply(w, 200, map[string]any{"count": 0}) }, check.OIDCToken, "value", false, 1},

@@ -195,6 +195,7 @@ func TestOI4_OI7_Login(t *testing.T) {
 		{"L20 keys http", doc("jwks_uri", "http://other.example/keys"), check.OIDCIss, "jwks_uri"},
 		{"L20 authorization endpoint http", doc("authorization_endpoint", "http://other.example/"), check.OIDCIss, "authorization_endpoint"},
 		{"L33 authorization endpoint file", doc("authorization_endpoint", "file:///etc/passwd"), check.OIDCIss, "authorization_endpoint"},
+		{"L20 token endpoint of another scheme on this machine", doc("token_endpoint", "ftp://127.0.0.1:1/token"), check.OIDCIss, "token_endpoint: want scheme https"},
 		{"L33 authorization endpoint flag", doc("authorization_endpoint", "-flag"), check.OIDCIss, "authorization_endpoint"},
 		{"L20 endpoint without host", doc("token_endpoint", "https:///token"), check.OIDCIss, "token_endpoint: want a URL with host"},
 		{"L20 endpoint with fragment", doc("token_endpoint", "https://x.example/token#x"), check.OIDCIss, "token_endpoint: want a URL with host"},
@@ -282,6 +283,9 @@ func TestOI4_OI7_Login(t *testing.T) {
 			tt.spoil(p)
 			pages := make(chan string, 1)
 			got, err := p.browser(pages).Token(t.Context(), "sigstore")
+			if n := p.seen("POST /token"); n > 1 { // a code is good for one exchange
+				t.Errorf("asked for a token %d times", n)
+			}
 			if tt.want == "" {
 				if err != nil || got.Subject != "alice@example.com" {
 					t.Fatalf("got %v, %v", got, err)
