@@ -130,6 +130,23 @@ func TestLM5_Next(t *testing.T) {
 	}
 }
 
+// Entries of these tests are promised at the time of asking.
+func TestIndexAt(t *testing.T) {
+	v := newWorld(t)
+	for i := range 9 {
+		v.sign(1, fmt.Sprint("artifact ", i))
+	}
+	from, total := int64(sigtest.ShardOffset), int64(sigtest.ShardOffset+12)
+	for later, want := range map[time.Duration]int64{0: from, margin: from, margin + time.Second: total} {
+		if got, err := v.v1(nil).IndexAt(t.Context(), v.Clock.Now().Add(later), from, total); err != nil || got != want {
+			t.Errorf("%v later: got %d, %v, want %d", later, got, err, want)
+		}
+	}
+	if _, err := v.v1(nil).IndexAt(t.Context(), v.Clock.Now(), from, total+100); err == nil {
+		t.Error("want an error of an entry that is not there")
+	}
+}
+
 func TestScan1(t *testing.T) {
 	v := newWorld(t)
 	for i := range 25 {

@@ -57,6 +57,15 @@ func TestLG1_LogThatGrows(t *testing.T) {
 			if size != 0 && (h.Before == nil || h.Size < size) {
 				t.Errorf("got %+v after size %d", h, size)
 			}
+			seen := must(m.Last(v.reader(generation, m).Log(), h.Origin))
+			if seen == nil || seen.Note != h.Note || !seen.Last.Equal(v.Clock.Now()) {
+				t.Errorf("remembers %+v, want the checkpoint of size %d of now", seen, h.Size)
+			}
+			v.Clock.Add(time.Minute)
+			must(v.reader(generation, m).Heads(t.Context()))
+			if seen := must(m.Last(v.reader(generation, m).Log(), h.Origin)); !seen.Last.Equal(v.Clock.Now()) || seen.First.Equal(v.Clock.Now()) {
+				t.Errorf("remembers %+v, want that it was seen again now", seen)
+			}
 			size = h.Size
 			v.sign(generation, "artifact "+time.Duration(size).String())
 			v.Clock.Add(time.Minute)
