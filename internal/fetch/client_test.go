@@ -93,7 +93,7 @@ func TestSC9_BaseURL(t *testing.T) {
 		"", "a.example", "//a.example", "https:a.example", "https://", "https://:443", "ftp://a.example", "ftp://127.0.0.1:1", "file:///etc/passwd",
 		"http://a.example", "http://localhost:1", "http://10.0.0.1", "http://0.0.0.0",
 		"https://u@a.example", "https://u:hunter2@a.example", "https://u:hunter2@a.example:x/", "https://a.example?x", "https://a.example?", "https://a.example#",
-		"https://a.example#x", "https://a.example/..", "https://a.example/./b", "https://a.example/%2e%2E/b", "https://a.example/\x00",
+		"https://a.example#x", "https://a.example/..", "https://a.example/./b", "https://a.example/%2e%2E/b", "https://a.example/b%5c..%5cc", "https://a.example/\x00",
 	} {
 		_, err := New(base, Config{})
 		wantCheck(t, err, check.Usage, "want")
