@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
@@ -269,8 +270,73 @@ func TestSG5_SignIsRefused(t *testing.T) {
 	k, _ := w.login(t, "")
 	_, err := k.Sign(nil, digest("x"), crypto.SHA512)
 	wantCheck(t, err, check.Internal, "SHA-256 digests only")
+	_, err = k.Sign(nil, []byte("short"), crypto.SHA256)
+	wantCheck(t, err, check.Internal, "SHA-256 digests only")
+	_, err = k.Sign(nil, digest("x"), nil)
+	wantCheck(t, err, check.Internal, "SHA-256 digests only")
 	_, err = w.agent.ask(t.Context(), request{Do: "sign", Key: k.id, Digest: []byte("short")})
 	wantCheck(t, err, check.Server, "digest has 5 bytes")
+}
+
+// TestSG3_AgentThatLies: what an agent says is checked before it is used.
+func TestSG3_AgentThatLies(t *testing.T) {
+	l, err := Listen(folder(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	answer := func(r response) {
+		go func() {
+			conn, err := l.unix.Accept()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer conn.Close()
+			var q request
+			if err := receive(conn, &q); err != nil {
+				t.Error(err)
+			}
+			if err := send(conn, r); err != nil {
+				t.Error(err)
+			}
+		}()
+	}
+	c := &Client{filepath.Dir(l.Path())}
+	public, _, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKIXPublicKey(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer(response{Public: der})
+	_, err = c.NewKey(t.Context())
+	wantCheck(t, err, check.Server, "want ECDSA")
+	answer(response{Public: []byte("x")})
+	_, err = c.NewKey(t.Context())
+	wantCheck(t, err, check.Server, "key of the agent")
+
+	own, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := c.key(own.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := ecdsa.SignASN1(rand.Reader, own, digest("other"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, sig := range [][]byte{nil, []byte("x"), other} {
+		answer(response{Signature: sig})
+		got, err := k.Sign(nil, digest("x"), crypto.SHA256)
+		if wantCheck(t, err, check.Server, "signature does not verify"); got != nil {
+			t.Errorf("got a signature with the error")
+		}
+	}
 }
 
 func TestLM1_TooManyKeys(t *testing.T) {

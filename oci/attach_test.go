@@ -248,6 +248,42 @@ func TestOC9_BusyRegistryIsAskedAgain(t *testing.T) {
 	}
 }
 
+// A registry that says that it knows the subject and never lists it: what was
+// attached would not be found.
+func TestOC9_AcceptedAndNotListed(t *testing.T) {
+	w, c, h := sigtest.New(t), newClient(t), withReferrers(t)
+	pushImage(t, c, h, "app", "1", "x")
+	a := resolved(t, c, h.name+"/app:1")
+	s := Signature{Bundle: signed(t, w, a)}
+	for _, says := range []bool{true, false} {
+		h.set(func(w http.ResponseWriter, r *http.Request) bool {
+			if strings.Contains(r.URL.Path, "/referrers/") {
+				w.Header().Set("Content-Type", typeIndex)
+				fmt.Fprint(w, listOf(t))
+				return true
+			}
+			if says && r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/manifests/sha256:") {
+				w.Header().Set("OCI-Subject", a.Digest)
+			}
+			return false
+		})
+		_, err := c.Attach(t.Context(), a, s, Referrers)
+		if says {
+			if refused(t, err, check.Server); !strings.Contains(err.Error(), "does not list it") {
+				t.Errorf("got %v", err)
+			}
+			continue
+		}
+		// One that says nothing gets what other clients fall back to.
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found, errs := collect(t, c, a); len(found) != 1 || found[0].Where != WhereFallback || errs != nil {
+			t.Errorf("found %+v, %v, want one at the fallback tag", found, errs)
+		}
+	}
+}
+
 func TestOC9_AttachRefuses(t *testing.T) {
 	w, c, h := sigtest.New(t), newClient(t), withReferrers(t)
 	pushImage(t, c, h, "app", "1", "x")
@@ -270,6 +306,7 @@ func TestOC9_AttachRefuses(t *testing.T) {
 		{"no bundle", Signature{Bundle: []byte("{}")}, Referrers, check.Version},
 		{"no storage", Signature{Bundle: signed(t, w, a)}, 0, check.Usage},
 		{"unknown storage", Signature{Bundle: signed(t, w, a)}, 4, check.Usage},
+		{"unknown storage and known", Signature{Bundle: signed(t, w, a)}, Both | 4, check.Usage},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			h.forget()

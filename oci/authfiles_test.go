@@ -114,8 +114,16 @@ func TestM13_FilesThatAreWrong(t *testing.T) {
 			t.Errorf("M13 %s: got %v, want check fs and nothing of the content", name, err)
 		}
 	}
-	_, err := AuthFiles{Paths: []string{t.TempDir()}}.Credential(t.Context(), "r.io", "app")
-	refused(t, err, check.FS)
+	for _, path := range []string{t.TempDir(), written(t, "{}"+strings.Repeat(" ", maxAuthFile-1))} {
+		_, err := AuthFiles{Paths: []string{path}}.Credential(t.Context(), "r.io", "app")
+		if refused(t, err, check.FS); !strings.Contains(err.Error(), "is no regular file of at most") {
+			t.Errorf("M13 got %v", err)
+		}
+	}
+	atBound := written(t, "{}"+strings.Repeat(" ", maxAuthFile-2))
+	if _, err := (AuthFiles{Paths: []string{atBound}}).Credential(t.Context(), "r.io", "app"); err != nil {
+		t.Errorf("M13 as long as may be: %v", err)
+	}
 	path := written(t, auths(map[string]string{"r.io": "a"}))
 	if err := os.Chmod(path, 0o644); err != nil {
 		t.Fatal(err)
@@ -161,6 +169,7 @@ func TestM9_Helpers(t *testing.T) {
 		{"helper fails", `{"credHelpers":{"r.io":"broken"}}`, "r.io", Credential{}, check.FS},
 		{"helper talks", `{"credHelpers":{"bad.io":"x"}}`, "bad.io", Credential{}, check.FS},
 		{"M9 name with slash", `{"credHelpers":{"r.io":"../x"}}`, "r.io", Credential{}, check.FS},
+		{"M9 name of 65", `{"credHelpers":{"r.io":"` + strings.Repeat("x", 65) + `"}}`, "r.io", Credential{}, check.FS},
 		{"M9 name with capital", `{"credHelpers":{"r.io":"X"}}`, "r.io", Credential{}, check.FS},
 		{"M9 other registry", `{"credHelpers":{"r.io":"x"}}`, "r.io:5000", Credential{}, ""},
 	}

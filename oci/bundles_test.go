@@ -1,18 +1,24 @@
 package oci
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/hallmarksign/hallmark/bundle"
 	"github.com/hallmarksign/hallmark/internal/check"
+	"github.com/hallmarksign/hallmark/internal/dsse"
 	"github.com/hallmarksign/hallmark/internal/sigtest"
 )
 
@@ -91,6 +97,16 @@ func TestOC2_ReferrersThatAreNotWhatTheySay(t *testing.T) {
 		{"O17 config not empty", func(m map[string]any) {
 			m["config"] = descriptor{MediaType: typeEmpty, Size: 3, Digest: sum([]byte("{ }"))}
 		}, check.OCI},
+		{"O17 config of another digest", func(m map[string]any) {
+			m["config"] = descriptor{MediaType: typeEmpty, Size: 2, Digest: sum([]byte("[]"))}
+		}, check.OCI},
+		{"O17 config of another size", func(m map[string]any) {
+			m["config"] = descriptor{MediaType: typeEmpty, Size: 3, Digest: emptyDigest}
+		}, check.OCI},
+		{"O17 other artifact type", func(m map[string]any) {
+			m["artifactType"] = "application/json"
+			m["layers"].([]any)[0].(map[string]any)["mediaType"] = "application/json"
+		}, check.OCI},
 		{"O4 layer larger", func(m map[string]any) {
 			m["layers"].([]any)[0].(map[string]any)["size"] = len(raw) + 1
 		}, check.OCI},
@@ -129,7 +145,90 @@ func TestOC2_ReferrersThatAreNotWhatTheySay(t *testing.T) {
 				t.Fatalf("found %d, %v, want one error", len(found), errs)
 			}
 			refused(t, errs[0], row.want)
+			if strings.Contains(row.name, " subject") {
+				_, err := newClient(t).Tree(t.Context(), a)
+				refused(t, err, row.want)
+			}
 		})
+	}
+	// OC-5: what is fetched is of the type that was announced.
+	digest := attachRaw(t, c, h, a, raw, nil)
+	answer(h, a, typeIndex, listOf(t, descriptor{MediaType: typeDockerManifest, Digest: digest, Size: int64(len(rawManifest(t, h, digest))),
+		ArtifactType: "application/vnd.dev.sigstore.bundle.v0.3+json"}))
+	defer h.set(nil)
+	if found, errs := collect(t, newClient(t), a); len(found) != 0 || len(errs) != 1 || check.Of(errs[0]) != check.OCI || !strings.Contains(errs[0].Error(), "as announced") {
+		t.Errorf("OC-5 other type announced: found %d, %v", len(found), errs)
+	}
+}
+
+// What a document is refused for, and that its bounds are those that are named.
+func TestOC5_OC8_Documents(t *testing.T) {
+	const config = `"config":{"mediaType":"x","size":2,"digest":"` + emptyDigest + `"}`
+	list := func(n int) string {
+		return "[" + strings.TrimSuffix(strings.Repeat(`{"mediaType":"x","size":2,"digest":"`+emptyDigest+`"},`, n), ",") + "]"
+	}
+	layers := func(n int) string { return `{"schemaVersion":2,"layers":` + list(n) + "," + config + "}" }
+	children := func(n int) string { return `{"schemaVersion":2,"manifests":` + list(n) + "}" }
+	padded := func(n int) string { return layers(0) + strings.Repeat(" ", n-len(layers(0))) }
+	for name, row := range map[string]struct {
+		raw, media string
+		want       check.Check
+		text       string
+	}{
+		"image":                     {layers(1), typeManifest, "", ""},
+		"image, with parameter":     {layers(1), typeManifest + "; charset=utf-8", "", ""},
+		"index":                     {children(1), typeIndex, "", ""},
+		"OC-5 type of a blob":       {layers(1), "application/json", check.OCI, `of type "application/json"`},
+		"OC-5 no type":              {layers(1), "", check.OCI, `of type ""`},
+		"OC-8 as long as may be":    {padded(MaxManifest), typeManifest, "", ""},
+		"OC-8 one byte more":        {padded(MaxManifest + 1), typeManifest, check.Limit, "more than"},
+		"OC-8 as many layers":       {layers(MaxLayers), typeManifest, "", ""},
+		"OC-8 one layer more":       {layers(MaxLayers + 1), typeManifest, check.Limit, "layers"},
+		"OC-8 as many children":     {children(MaxLayers), typeIndex, "", ""},
+		"OC-8 one child more":       {children(MaxLayers + 1), typeIndex, check.Limit, "manifests"},
+		"OC-1 size 0":               {strings.Replace(layers(1), `"size":2`, `"size":0`, 1), typeManifest, "", ""},
+		"OC-1 layer of size -1":     {strings.Replace(layers(1), `"size":2`, `"size":-1`, 1), typeManifest, check.OCI, "layers[0]: size is -1"},
+		"OC-1 child of size -1":     {strings.Replace(children(1), `"size":2`, `"size":-1`, 1), typeIndex, check.OCI, "manifests[0]: size is -1"},
+		"OC-1 config of size -1":    {strings.Replace(layers(0), `"size":2`, `"size":-1`, 1), typeManifest, check.OCI, "config: size is -1"},
+		"OC-1 config without":       {strings.Replace(layers(0), emptyDigest, "x", 1), typeManifest, check.OCI, `config: digest is "x"`},
+		"OC-1 subject of size -1":   {strings.Replace(layers(0), "{", `{"subject":{"size":-1,"digest":"`+emptyDigest+`"},`, 1), typeManifest, check.OCI, "subject: size is -1"},
+		"OC-1 subject of no digest": {strings.Replace(layers(0), "{", `{"subject":{"size":1,"digest":""},`, 1), typeManifest, check.OCI, "subject: digest is"},
+	} {
+		_, err := readDocument([]byte(row.raw), row.media)
+		if check.Of(err) != row.want || err != nil && !strings.Contains(err.Error(), row.text) {
+			t.Errorf("%s: got %v, want check %q with %q", name, err, row.want, row.text)
+		}
+	}
+}
+
+// O13: a listing goes on at the same place or is refused.
+func TestO13_NextPage(t *testing.T) {
+	const path = "/v2/app/referrers/sha256:aa"
+	request := &http.Request{URL: must(url.Parse("https://r.io" + path + "?n=1"))(t)}
+	for name, row := range map[string]struct{ link, want, rule string }{
+		"none":                {"", "", ""},
+		"relative":            {"<" + path + `?n=2>; rel="next"`, "n=2", ""},
+		"query alone":         {"<?n=2>; rel=next", "n=2", ""},
+		"absolute":            {"<https://r.io:443" + path + `?n=2>; rel="next"`, "n=2", ""},
+		"O13 other host":      {"<https://r.io.evil" + path + `?n=2>; rel="next"`, "", "OC-6"},
+		"O13 other port":      {"<https://r.io:444" + path + `?n=2>; rel="next"`, "", "OC-6"},
+		"O13 other scheme":    {"<http://r.io" + path + `?n=2>; rel="next"`, "", "OC-6"},
+		"O13 user":            {"<https://u@r.io" + path + `?n=2>; rel="next"`, "", "OC-6"},
+		"O13 other path":      {`</v2/other/referrers/sha256:aa?n=2>; rel="next"`, "", "OC-6"},
+		"OC-3 other relation": {"<?n=2>; rel=last", "", "OC-3"},
+		"OC-3 no relation":    {"<?n=2>", "", "OC-3"},
+		"OC-3 no bracket":     {"?n=2; rel=next", "", "OC-3"},
+		"OC-3 no URL":         {"<https://%zz>; rel=next", "", "OC-3"},
+		"OC-3 too long":       {"<?n=" + strings.Repeat("2", maxChallenge) + ">; rel=next", "", "OC-3"},
+	} {
+		got, err := nextPage(&http.Response{Header: http.Header{"Link": {row.link}}, Request: request}, path)
+		rule := ""
+		if e, ok := errors.AsType[*check.Error](err); ok {
+			rule = e.Rule
+		}
+		if rule != row.rule || got.Encode() != row.want {
+			t.Errorf("%s: got %q, %v, want %q, rule %q", name, got.Encode(), err, row.want, row.rule)
+		}
 	}
 }
 
@@ -174,6 +273,10 @@ func TestOC3_AnswersOfTheListing(t *testing.T) {
 		{"O14 HTML", func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "text/html")
 			fmt.Fprint(w, "<html>log in</html>")
+		}, check.OCI},
+		{"OC-3 another kind of index", func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", typeDockerIndex)
+			fmt.Fprint(w, strings.ReplaceAll(listOf(t), typeIndex, typeDockerIndex))
 		}, check.OCI},
 		{"O14 HTML as index", func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", typeIndex)
@@ -295,6 +398,50 @@ func TestO15_FallbackTag(t *testing.T) {
 		refused(t, errs[0], check.OCI)
 		verified(t, w, found[0], a.Digest)
 	})
+}
+
+// BP-7: a chain in an annotation is certificates and nothing else.
+func TestBP7_Chains(t *testing.T) {
+	block := func(kind string, headers map[string]string, n int) string {
+		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Headers: headers, Bytes: bytes.Repeat([]byte("c"), n)}))
+	}
+	one := block("CERTIFICATE", nil, 3)
+	for name, row := range map[string]struct {
+		text string
+		n    int
+		want check.Check
+	}{
+		"none":                   {" \n", 0, ""},
+		"two":                    {one + "\n" + one, 2, ""},
+		"LM-4 as many as may be": {strings.Repeat(one, bundle.MaxChain), bundle.MaxChain, ""},
+		"LM-4 one more":          {strings.Repeat(one, bundle.MaxChain+1), 0, check.Limit},
+		"LM-4 as long as may be": {block("CERTIFICATE", nil, bundle.MaxCert), 1, ""},
+		"LM-4 longer":            {block("CERTIFICATE", nil, bundle.MaxCert+1), 0, check.Limit},
+		"BP-7 a key":             {one + block("PRIVATE KEY", nil, 3), 0, check.Parse},
+		"BP-7 with headers":      {block("CERTIFICATE", map[string]string{"A": "b"}, 3), 0, check.Parse},
+		"BP-7 text before":       {"text\n" + one, 0, check.Parse},
+		"BP-7 text between":      {one + "text\n" + one, 0, check.Parse},
+		"BP-7 text behind":       {one + "text", 0, check.Parse},
+	} {
+		got, err := readChain(row.text)
+		if check.Of(err) != row.want || len(got) != row.n {
+			t.Errorf("%s: got %d certificates, %v, want %d, check %q", name, len(got), err, row.n, row.want)
+		}
+	}
+}
+
+func TestOC3_NothingIsAsked(t *testing.T) {
+	c := newClient(t)
+	for name, row := range map[string]struct {
+		a     Artifact
+		limit int
+	}{"image that is not resolved": {Artifact{}, 1}, "no candidates": {Artifact{extras: c.repository("h", "app")}, 0}} {
+		for found, err := range c.Bundles(t.Context(), row.a, row.limit) {
+			if check.Of(err) != check.Internal {
+				t.Errorf("%s: got %+v, %v, want check internal", name, found, err)
+			}
+		}
+	}
 }
 
 func TestOC8_MoreCandidatesThanAsked(t *testing.T) {
@@ -493,6 +640,13 @@ func TestSigningStatementIsWhatOthersSign(t *testing.T) {
 	}
 	_, err := SigningStatement(nil, Artifact{})
 	refused(t, err, check.Usage)
+	var many []Artifact
+	for i := range dsse.MaxSubjects {
+		many = append(many, Artifact{Digest: sum(fmt.Append(nil, i))})
+	}
+	must(SigningStatement(nil, many[0], many...))(t)
+	_, err = SigningStatement(nil, a, many...)
+	refused(t, err, check.Limit) // LM-3
 	_, err = SimplePayload(nil, Artifact{})
 	refused(t, err, check.Usage)
 }

@@ -59,6 +59,7 @@ func TestOC6_Redirects(t *testing.T) {
 		{"https://r.io/v2/a", "https://0.0.0.0/b", "GET", true, false},
 		{"http://127.0.0.1:1/v2/a", "http://127.0.0.1:2/b", "GET", true, true},
 		{"http://127.0.0.1:1/v2/a", "https://cdn.example/b", "GET", true, true},
+		{"http://127.0.0.1:1/v2/a", "ftp://cdn.example/b", "GET", true, false}, // Q18
 	}
 	for _, row := range rows {
 		from, to := must(url.Parse(row.from))(t), must(url.Parse(row.to))(t)
@@ -70,6 +71,17 @@ func TestOC6_Redirects(t *testing.T) {
 			t.Errorf("got check %q, want net", check.Of(err))
 		}
 	}
+}
+
+func TestOC6_RedirectsAreCounted(t *testing.T) {
+	hop := &http.Request{Method: "GET", URL: must(url.Parse("https://r.io/v2/"))(t)}
+	for n, want := range map[int]check.Check{maxRedirects: "", maxRedirects + 1: check.Net} {
+		if err := checkRedirect(hop, slices.Repeat([]*http.Request{hop}, n)); check.Of(err) != want {
+			t.Errorf("%d hops: got %v, want check %q", n, err, want)
+		}
+	}
+	_, err := guard{http.DefaultTransport}.RoundTrip(hop)
+	refused(t, err, check.Internal) // on nobody's behalf
 }
 
 func TestOC6_TokenServers(t *testing.T) {
@@ -99,6 +111,9 @@ func TestOC6_TokenServers(t *testing.T) {
 		{"http://127.0.0.1:5000", "http://127.0.0.1:5000/token", nil, true, true},
 		{"http://127.0.0.1:5000", "http://127.0.0.1:5001/token", nil, false, false},
 		{"https://r.io", "https://u:p@r.io/token", nil, false, false},
+		{"https://r.io", "https://r.io/token#x", nil, false, false},
+		{"https://r.io", "https:///token", nil, false, false},
+		{"https://r.io", "https:r.io/token", nil, false, false},
 		{"https://r.io", "/token", nil, false, false},
 		{"https://r.io", "://", nil, false, false},
 		{"https://r.io", "file:///etc/passwd", nil, false, false},
@@ -316,6 +331,86 @@ func TestPingWhereStrangersSeeNothing(t *testing.T) {
 	}), httptest.NewServer)
 	resolved(t, newClient(t, mine(h)), h.name+"/app:1")
 	_, err := newClient(t).Resolve(t.Context(), h.name+"/app:1")
+	refused(t, err, check.Net)
+}
+
+// O24: a challenge has one reading or is refused, and why is said.
+func TestO24_Challenges(t *testing.T) {
+	one := func(field string) []string { return []string{field} }
+	long := `Bearer realm="` + strings.Repeat("x", maxChallenge)
+	for name, row := range map[string]struct {
+		fields []string
+		want   *challenge
+		text   string
+	}{
+		"none":                         {nil, nil, ""},
+		"unknown":                      {one("Negotiate"), nil, ""},
+		"basic":                        {one(`Basic realm="x"`), &challenge{}, ""},
+		"bearer":                       {one(`Bearer realm="https://a/",service="b c",scope="d"`), &challenge{true, "https://a/", "b c", "d"}, ""},
+		"bearer after basic":           {[]string{"Basic", "BEARER Realm = a , service=b, x=y"}, &challenge{true, "a", "b", ""}, ""},
+		"escaped quote":                {one(`Bearer realm="a\"b\\"`), &challenge{true, `a"b\`, "", ""}, ""},
+		"as many as may be":            {append(slices.Repeat(one("Negotiate"), maxChallenges-1), "Bearer realm=a"), &challenge{true, "a", "", ""}, ""},
+		"O24 too many":                 {slices.Repeat(one("Negotiate"), maxChallenges+1), nil, "sent 17 challenges"},
+		"O24 as long as may be":        {one(long[:maxChallenge-1] + `"`), &challenge{true, strings.Repeat("x", maxChallenge-15), "", ""}, ""},
+		"O24 too long":                 {one(long[:maxChallenge] + `"`), nil, "of 8193 bytes"},
+		"O24 no realm":                 {one(`Bearer service="x"`), nil, "without realm"},
+		"O24 realm empty":              {one(`Bearer realm=""`), nil, "without realm"},
+		"O24 realm twice":              {one(`Bearer realm="a",Realm="b"`), nil, `"realm" twice`},
+		"O24 no value":                 {one(`Bearer realm`), nil, "not key=value"},
+		"O24 key of two words":         {one(`Bearer re alm="a"`), nil, "not key=value"},
+		"O24 no key":                   {one(`Bearer ="a"`), nil, "not key=value"},
+		"O24 no comma":                 {one(`Bearer realm="a" service="b"`), nil, "not key=value"},
+		"O24 text after the quote":     {one(`Bearer realm="a"b`), nil, "not key=value"},
+		"O24 open quote":               {one(`Bearer realm="a`), nil, "not key=value"},
+		"O24 open escape":              {one(`Bearer realm="a\`), nil, "not key=value"},
+		"O24 control character quoted": {one("Bearer realm=\"a\x1f\""), nil, "not key=value"},
+		"O24 DEL quoted":               {one("Bearer realm=\"a\x7f\""), nil, "not key=value"},
+		"O24 control character":        {one("Bearer realm=a\x1f"), nil, "not key=value"},
+		"O24 DEL":                      {one("Bearer realm=a\x7f"), nil, "not key=value"},
+		"O24 quote within":             {one(`Bearer realm=a"b`), nil, "not key=value"},
+		"O24 backslash within":         {one(`Bearer realm=a\b`), nil, "not key=value"},
+		"O24 two challenges":           {one(`Bearer realm=a, Basic realm=b`), nil, "not key=value"},
+	} {
+		got, err := readChallenge(http.Header{"Www-Authenticate": row.fields})
+		if row.text != "" {
+			if check.Of(err) != check.Net || !strings.Contains(err.Error(), row.text) {
+				t.Errorf("%s: got %+v, %v, want check net with %q", name, got, err, row.text)
+			}
+			continue
+		}
+		if err != nil || (got == nil) != (row.want == nil) || got != nil && *got != *row.want {
+			t.Errorf("%s: got %+v, %v, want %+v", name, got, err, row.want)
+		}
+	}
+}
+
+// O24: a registry can't choose, by the address of its token server, what a token
+// is for.
+func TestO24_RealmThatAsksItself(t *testing.T) {
+	for query, ok := range map[string]bool{"": true, "?x=y": true, "?scope=a": false, "?service=a": false, "?account=a": false, "?x=y&scope=": false} {
+		_, err := tokenRequest(t.Context(), must(url.Parse("https://r.io/token"+query))(t), "s", pull("app"), Credential{})
+		if (err == nil) != ok || err != nil && (check.Of(err) != check.Net || !strings.Contains(err.Error(), "want a token server without")) {
+			t.Errorf("%q: got %v, want allowed %v", query, err, ok)
+		}
+	}
+}
+
+// A token in an answer that is none counts for nothing.
+func TestOC6_TokenServerThatRefuses(t *testing.T) {
+	var h *host
+	h = serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/token" {
+			if r.Header.Get("Authorization") != "" {
+				t.Errorf("%s %s was sent a token", r.Method, r.URL)
+			}
+			w.Header().Set("WWW-Authenticate", `Bearer realm="`+h.URL+`/token"`)
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		w.WriteHeader(http.StatusForbidden)
+		fmt.Fprint(w, `{"token":"t"}`)
+	}), httptest.NewServer)
+	_, err := newClient(t, mine(h)).Resolve(t.Context(), h.name+"/app:1")
 	refused(t, err, check.Net)
 }
 

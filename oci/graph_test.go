@@ -7,12 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -103,7 +105,7 @@ func TestO32_CopyAfterEachInterruption(t *testing.T) {
 	pushIndex(t, c, src, "app", "1", "amd64", "arm64")
 	a := resolved(t, c, src.name+"/app:1")
 	must(c.Attach(t.Context(), a, Signature{Bundle: signed(t, w, a)}, Referrers))(t)
-	done := 0
+	done, kept := 0, 0
 	for stop := 0; ; stop++ {
 		dst := newHost(t)
 		n, arrived := 0, map[string]bool{}
@@ -120,15 +122,20 @@ func TestO32_CopyAfterEachInterruption(t *testing.T) {
 			return false
 		})
 		_, err := newClient(t, func(c *Config) { c.Retries = -1 }).Copy(t.Context(), a, dst.name+"/app:1")
+		// What was under way when another request broke may have been given up.
 		dst.set(nil)
-		first := map[string]bool{} // what arrived whole, not what only began to
 		mu.Lock()
-		for digest := range arrived {
-			res := must(http.Head("http://" + dst.name + "/v2/app/blobs/" + digest))(t)
-			res.Body.Close()
-			first[digest] = res.StatusCode == http.StatusOK
-		}
+		first := maps.Clone(arrived)
 		mu.Unlock()
+		maps.DeleteFunc(first, func(digest string, _ bool) bool {
+			res, err := http.Head(dst.URL + "/v2/app/blobs/" + digest)
+			if err != nil {
+				t.Fatal(err)
+			}
+			res.Body.Close()
+			return res.StatusCode != http.StatusOK
+		})
+		kept += len(first)
 		dst.set(func(_ http.ResponseWriter, r *http.Request) bool {
 			if digest := r.URL.Query().Get("digest"); first[digest] {
 				t.Errorf("stopped at request %d: %s is sent again", stop, digest)
@@ -148,8 +155,8 @@ func TestO32_CopyAfterEachInterruption(t *testing.T) {
 			t.Fatalf("stopped at request %d: found %d, %v, want one", stop, len(found), errs)
 		}
 	}
-	if done < 20 {
-		t.Errorf("interrupted at %d places, want at least 20", done)
+	if done < 20 || kept < done {
+		t.Errorf("interrupted at %d places, after which %d blobs were there, want at least 20 and as many", done, kept)
 	}
 }
 
@@ -189,24 +196,49 @@ func TestCopyOfOneChild(t *testing.T) {
 	verified(t, w, found[0], child.Digest)
 }
 
-// Within a registry blobs are taken over, not sent, where it knows how.
+// Within a registry blobs are taken over, not sent, where it knows how; between
+// registries nobody is told where they come from.
 func TestCopyWithinARegistry(t *testing.T) {
-	h, c := withReferrers(t), newClient(t)
-	pushImage(t, c, h, "app", "1", "x")
-	mounts := 0
-	h.set(func(w http.ResponseWriter, r *http.Request) bool {
-		if r.Method != http.MethodPost || r.URL.Query().Get("from") != "app" {
-			return false
-		}
-		mounts++
-		w.WriteHeader(http.StatusForbidden)
-		return true
-	})
-	report := must(c.Copy(t.Context(), resolved(t, c, h.name+"/app:1"), h.name+"/other:1"))(t)
-	if mounts != 0 && report.Moved[0].Blobs != 2 {
-		t.Errorf("asked for %d mounts that were refused and sent %d blobs, want 2", mounts, report.Moved[0].Blobs)
+	for name, row := range map[string]struct {
+		status, mounts, sent int
+		elsewhere            bool
+	}{
+		"taken over":       {http.StatusCreated, 2, 0, false},
+		"not allowed":      {http.StatusForbidden, 2, 2, false},
+		"not known":        {http.StatusNotFound, 2, 2, false},
+		"another registry": {0, 0, 2, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, c := withReferrers(t), newClient(t)
+			pushImage(t, c, h, "app", "1", "x")
+			to := h
+			if row.elsewhere {
+				to = withReferrers(t)
+			}
+			var mounts atomic.Int32
+			to.set(func(w http.ResponseWriter, r *http.Request) bool {
+				switch {
+				case r.Method == http.MethodHead && strings.HasPrefix(r.URL.Path, "/v2/other/blobs/"):
+					w.WriteHeader(http.StatusNotFound) // this registry would share them anyway
+				case r.Method == http.MethodPost && r.URL.Query().Has("from"):
+					if q := r.URL.Query(); q.Get("from") != "app" || !isDigest(q.Get("mount")) {
+						t.Errorf("asked for %s", r.URL)
+					}
+					mounts.Add(1)
+					w.WriteHeader(row.status)
+				default:
+					return false
+				}
+				return true
+			})
+			report := must(c.Copy(t.Context(), resolved(t, c, h.name+"/app:1"), to.name+"/other:1"))(t)
+			if got := int(mounts.Load()); got != row.mounts || report.Moved[0].Blobs != row.sent {
+				t.Errorf("asked for %d mounts and sent %d blobs, want %d and %d", got, report.Moved[0].Blobs, row.mounts, row.sent)
+			}
+			to.set(nil)
+			resolved(t, c, to.name+"/other:1")
+		})
 	}
-	resolved(t, c, h.name+"/other:1")
 }
 
 // What the target has under an old tag stays.
@@ -244,6 +276,64 @@ func TestQ16_SlowBodies(t *testing.T) {
 	defer fast.Close()
 	if got := must(io.ReadAll(fast))(t); string(got) != "abc" {
 		t.Errorf("got %q, want abc", got)
+	}
+}
+
+// What a graph may hold, and how large it may be.
+func TestOC5_OC8_Graphs(t *testing.T) {
+	var index document
+	index.Manifests = &[]descriptor{{MediaType: "text/plain", Digest: emptyDigest, Size: 2}}
+	err := (&graph{seen: map[string]bool{}}).children(t.Context(), node{doc: &index})
+	if refused(t, err, check.OCI); !strings.Contains(err.Error(), "want images and indexes") {
+		t.Errorf("OC-5 child that is no image: got %v", err)
+	}
+	g := &graph{seen: map[string]bool{}}
+	for i := range MaxNodes {
+		g.seen[fmt.Sprint(i)] = true
+	}
+	err = g.node(t.Context(), node{doc: &index})
+	if refused(t, err, check.Limit); !strings.Contains(err.Error(), "more than") {
+		t.Errorf("OC-8 graph too large: got %v", err)
+	}
+	_, err = fetch(t.Context(), nil, descriptor{Digest: emptyDigest, Size: MaxManifest + 1})
+	if refused(t, err, check.Limit); !strings.Contains(err.Error(), "is announced with") {
+		t.Errorf("OC-8 manifest announced too large: got %v", err)
+	}
+}
+
+// A tag that holds something else than a listing, or than signatures, is not
+// written over; and a full one is not added to.
+func TestOC3_OC8_WhatIsAddedTo(t *testing.T) {
+	some := descriptor{MediaType: typeManifest, Digest: emptyDigest, Size: 2}
+	full := func(n int) *[]descriptor {
+		list := make([]descriptor, n)
+		for i := range list {
+			list[i] = descriptor{MediaType: typeManifest, Digest: sum(fmt.Append(nil, i)), Size: 1}
+		}
+		return &list
+	}
+	image := func(n int) *document {
+		return must(writeDocument(content{Config: &some, Layers: full(n)}, typeManifest))(t)
+	}
+	index := func(n int) *document { return must(writeDocument(content{Manifests: full(n)}, typeIndex))(t) }
+	add, old := listed(emptyDigest, some).add, &oldLayer{suffix: suffixSig, descriptor: some}
+	for name, row := range map[string]struct {
+		do   func() error
+		want check.Check
+		text string
+	}{
+		"listing":                  {func() error { _, err := add(index(1)); return err }, "", ""},
+		"listing almost full":      {func() error { _, err := add(index(MaxReferrers - 1)); return err }, "", ""},
+		"OC-8 listing full":        {func() error { _, err := add(index(MaxReferrers)); return err }, check.Limit, "want at most"},
+		"OC-3 listing is an image": {func() error { _, err := add(image(1)); return err }, check.OCI, "is of type"},
+		"signatures":               {func() error { _, _, err := old.appended(image(1)); return err }, "", ""},
+		"signatures almost full":   {func() error { _, _, err := old.appended(image(MaxLayers - 1)); return err }, "", ""},
+		"OC-8 signatures full":     {func() error { _, _, err := old.appended(image(MaxLayers)); return err }, check.Limit, "want at most"},
+		"OC-5 signatures an index": {func() error { _, _, err := old.appended(index(1)); return err }, check.OCI, "want an image manifest"},
+	} {
+		if err := row.do(); check.Of(err) != row.want || err != nil && !strings.Contains(err.Error(), row.text) {
+			t.Errorf("%s: got %v, want check %q with %q", name, err, row.want, row.text)
+		}
 	}
 }
 
@@ -407,6 +497,9 @@ func TestO36_Archives(t *testing.T) {
 			b, err := newClient(t).Resolve(t.Context(), "oci:"+file)
 			if row.want != "" {
 				refused(t, err, row.want)
+				if strings.HasPrefix(row.name, "duplicate") && !strings.Contains(err.Error(), "twice") {
+					t.Errorf("got %v, want that it is there twice", err)
+				}
 				return
 			}
 			if err != nil || b.Digest != a.Digest {
@@ -422,42 +515,46 @@ func TestO36_Folders(t *testing.T) {
 		name string
 		edit func(dir string) error
 		want check.Check
+		text string
 	}{
-		{"good", func(string) error { return nil }, ""},
+		{"good", func(string) error { return nil }, "", ""},
 		{"blob is a symbolic link", func(dir string) error {
 			path := filepath.Join(dir, blobPath(a.Digest))
 			return errors.Join(os.Rename(path, dir+"/elsewhere"), os.Symlink("../../elsewhere", path))
-		}, check.FS},
+		}, check.FS, ""},
 		{"blob is a link out", func(dir string) error {
 			path := filepath.Join(dir, blobPath(a.Digest))
 			return errors.Join(os.Remove(path), os.Symlink("/etc/passwd", path))
-		}, check.FS},
+		}, check.FS, ""},
 		{"folder of blobs is a link", func(dir string) error {
 			return errors.Join(os.Rename(dir+"/blobs", dir+"/b"), os.Symlink("b", dir+"/blobs"))
-		}, check.FS},
+		}, check.FS, ""},
 		{"index.json is a folder", func(dir string) error {
 			return errors.Join(os.Remove(dir+"/index.json"), os.Mkdir(dir+"/index.json", 0o700))
-		}, check.FS},
-		{"no oci-layout", func(dir string) error { return os.Remove(dir + "/oci-layout") }, check.FS},
+		}, check.FS, ""},
+		{"no oci-layout", func(dir string) error { return os.Remove(dir + "/oci-layout") }, check.FS, ""},
 		{"digest that leads out", func(dir string) error {
 			text := fmt.Sprintf(`{"schemaVersion":2,"manifests":[{"mediaType":%q,"size":1,"digest":"sha256:../../../etc/passwd"}]}`, typeManifest)
 			return os.WriteFile(dir+"/index.json", []byte(text), 0o600)
-		}, check.OCI},
+		}, check.OCI, ""},
 		{"two manifests of one name", func(dir string) error {
 			text := fmt.Sprintf(`{"schemaVersion":2,"manifests":[{"mediaType":%[1]q,"size":%[3]d,"digest":%[2]q,"annotations":{%[4]q:"x"}},`+
 				`{"mediaType":%[1]q,"size":1,"digest":%[5]q,"annotations":{%[4]q:"x"}}]}`, typeManifest, a.Digest, a.Size, noteRef, emptyDigest)
 			return os.WriteFile(dir+"/index.json", []byte(text), 0o600)
-		}, check.OCI},
+		}, check.OCI, "two manifests for"},
+		{"index.json over the bound", func(dir string) error {
+			return os.WriteFile(dir+"/index.json", bytes.Repeat([]byte(" "), MaxManifest+1), 0o600)
+		}, check.Limit, "want at most"},
 		{"no image", func(dir string) error {
 			return os.WriteFile(dir+"/index.json", []byte(`{"schemaVersion":2,"manifests":[]}`), 0o600)
-		}, check.Usage},
+		}, check.Usage, ""},
 		{"blob of other bytes", func(dir string) error {
 			return os.WriteFile(filepath.Join(dir, blobPath(a.Digest)), bytes.Repeat([]byte("x"), int(a.Size)), 0o600)
-		}, check.OCI},
+		}, check.OCI, ""},
 		{"blob of another size", func(dir string) error {
 			return os.WriteFile(dir+"/index.json", []byte(fmt.Sprintf(`{"schemaVersion":2,"manifests":[{"mediaType":%q,"size":%d,"digest":%q}]}`,
 				typeManifest, a.Size+1, a.Digest)), 0o600)
-		}, check.OCI},
+		}, check.OCI, ""},
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
@@ -468,6 +565,9 @@ func TestO36_Folders(t *testing.T) {
 			b, err := newClient(t).Resolve(t.Context(), "oci:"+dir)
 			if row.want != "" {
 				refused(t, err, row.want)
+				if text := row.text; !strings.Contains(err.Error(), text) {
+					t.Errorf("got %v, want %q", err, text)
+				}
 				return
 			}
 			if err != nil || b.Digest != a.Digest {
@@ -546,8 +646,17 @@ func TestClean(t *testing.T) {
 			if len(found) != 1 || errs != nil {
 				t.Errorf("found %d, %v, want the provenance alone", len(found), errs)
 			}
-			_, err := c.Clean(t.Context(), a, []Branch{{Kind: KindImage, Digest: a.Digest}})
-			refused(t, err, check.Usage)
+			// OC-9: the image itself, and what belongs to others, is never removed.
+			for _, b := range []Branch{
+				{Kind: KindImage, Digest: a.Digest}, {Kind: KindImage, Of: a.Digest, Digest: a.Digest},
+				{Kind: KindReferrer, Of: emptyDigest, Digest: found[0].Digest}, {Kind: KindTag, Of: emptyDigest, Tag: "1", Digest: a.Digest},
+			} {
+				_, err := c.Clean(t.Context(), a, []Branch{b})
+				refused(t, err, check.Usage)
+			}
+			if found, errs := collect(t, c, a); len(found) != 1 || errs != nil {
+				t.Errorf("found %d, %v after refusals, want the provenance", len(found), errs)
+			}
 		})
 	}
 }

@@ -163,6 +163,15 @@ func TestO33_References(t *testing.T) {
 	}
 }
 
+func TestO33_LongReference(t *testing.T) {
+	for n, long := range map[int]bool{maxReference: false, maxReference + 1: true} {
+		_, err := parseReference("r.io/a:" + strings.Repeat("t", n-len("r.io/a:")))
+		if refused(t, err, check.Usage); strings.Contains(err.Error(), "image name has") != long {
+			t.Errorf("%d bytes: got %v", n, err)
+		}
+	}
+}
+
 func FuzzReference(f *testing.F) {
 	for _, s := range []string{"ubuntu", "r.io/a/b:t@" + emptyDigest, "[::1]:5000/app", "a@b"} {
 		f.Add(s)
@@ -238,6 +247,30 @@ func TestO9_PlatformIsResolvedFirst(t *testing.T) {
 	}
 	_, err = a.Child(Platform{Digest: a.Digest})
 	refused(t, err, check.Usage)
+}
+
+// O9: a platform that is named in full is that one; else there must be one alone.
+func TestO9_PlatformOfSeveralVariants(t *testing.T) {
+	some := func(digest, arch, variant string) Platform {
+		return Platform{Digest: digest, MediaType: typeManifest, Size: 1, OS: "linux", Architecture: arch, Variant: variant}
+	}
+	a := Artifact{Digest: emptyDigest, MediaType: typeIndex, Platforms: []Platform{
+		some("1", "arm", "v6"), some("2", "arm", "v7"), some("3", "arm64", ""), some("4", "arm64", "v8"), some("5", "386", "x"),
+	}}
+	for want, digest := range map[string]string{
+		"linux/arm/v7": "2", "linux/arm64": "3", "linux/arm64/v8": "4", "linux/386": "5", "linux/arm": "", "linux/arm/v5": "", "linux": "", "": "",
+	} {
+		got, err := a.Platform(want)
+		if digest == "" {
+			refused(t, err, check.Usage)
+		} else if err != nil || got.Digest != digest {
+			t.Errorf("%s: got %q, %v, want %q", want, got.Digest, err, digest)
+		}
+	}
+	_, err := Artifact{Digest: emptyDigest, MediaType: typeManifest}.Platform("linux/arm64")
+	if e, ok := err.(*check.Error); !ok || !strings.Contains(e.Next, "leave the platform out") {
+		t.Errorf("got %#v for an image alone", err)
+	}
 }
 
 // O10: indexes in indexes end somewhere.

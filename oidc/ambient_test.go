@@ -62,6 +62,7 @@ func TestL38_GitHub(t *testing.T) {
 		{"not GitHub", env(ask, s.URL, bearer, "x"), nil, check.OIDCToken, "not in GitHub Actions", true, 0},
 		{"GITHUB_ACTIONS false", env("GITHUB_ACTIONS", "false", ask, s.URL, bearer, "x"), nil, check.OIDCToken, "not in GitHub Actions", true, 0},
 		{"no permission", env("GITHUB_ACTIONS", "true"), nil, check.OIDCToken, "lacks permission id-token: write", false, 0},
+		{"no address", env("GITHUB_ACTIONS", "true", bearer, "bearer-"+canary), nil, check.OIDCToken, "id-token: write", false, 0},
 		{"no bearer", env("GITHUB_ACTIONS", "true", ask, s.URL), nil, check.OIDCToken, "id-token: write", false, 0},
 		{"L38 not https", full("http://pipelines.actions.githubusercontent.com/x"), nil, check.OIDCToken, `want scheme https, got "http"`, false, 0},
 		{"L38 not the suffix", full("https://evil.example/x"), nil, check.OIDCToken, "host of GitHub", false, 0},
@@ -69,6 +70,10 @@ func TestL38_GitHub(t *testing.T) {
 		{"L38 suffix in front", full("https://x.actions.githubusercontent.com.evil.example/x"), nil, check.OIDCToken, "host of GitHub", false, 0},
 		{"L38 user", full("https://x.actions.githubusercontent.com@evil.example/x"), nil, check.OIDCToken, "want a URL", false, 0},
 		{"L38 other loopback server", full(elsewhere.URL), nil, check.OIDCToken, "host of GitHub", false, 0},
+		{"L38 fragment", full(s.URL + "/token/path?api-version=2.0#x"), nil, check.OIDCToken, "want a URL", false, 0},
+		{"L38 server of another scheme", env("GITHUB_ACTIONS", "true", "GITHUB_SERVER_URL", strings.Replace(s.URL, "http:", "https:", 1), ask, s.URL+"/x", bearer, "bearer-"+canary),
+			nil, check.OIDCToken, "host of GitHub", false, 0},
+		{"L38 other scheme on this machine", full(strings.Replace(s.URL, "http:", "ftp:", 1)), nil, check.OIDCToken, `want scheme https, got "ftp"`, false, 0},
 		{"L38 file", full("file:///etc/passwd"), nil, check.OIDCToken, "want a URL", false, 0},
 		{"L38 answer without token", here, func(w http.ResponseWriter, _ *http.Request) { reply(w, 200, map[string]any{"count": 0}) }, check.OIDCToken, "value", false, 1},
 		{"L38 answer not a token", here, func(w http.ResponseWriter, _ *http.Request) { reply(w, 200, map[string]any{"value": "x"}) }, check.OIDCToken, "3 parts", false, 1},
@@ -138,6 +143,11 @@ func TestCircleCI(t *testing.T) {
 	if e, ok := errors.AsType[*check.Error](err); !ok || !strings.Contains(e.Next, "circleci run oidc get") {
 		t.Errorf("got next step %v", err)
 	}
+	_, err = CircleCI{Env: env("CIRCLECI", "true", "CIRCLE_OIDC_TOKEN_V2", "x.y"), Now: testNow}.Token(t.Context(), "sigstore")
+	wantCheck(t, err, check.OIDCToken, "3 parts")
+	if e, ok := errors.AsType[*check.Error](err); !ok || e.Next != "" {
+		t.Errorf("got next step %v for a broken token", err)
+	}
 	got, err := CircleCI{Env: env("CIRCLECI", "true", "CIRCLE_OIDC_TOKEN_V2", machine("sigstore")), Now: testNow}.Token(t.Context(), "sigstore")
 	if err != nil || got.Sub == "" {
 		t.Errorf("got %v, %v", got, err)
@@ -169,8 +179,10 @@ func TestBuildkite(t *testing.T) {
 	status = 401
 	_, err = Buildkite{Env: e, Now: testNow}.Token(t.Context(), "sigstore")
 	wantCheck(t, err, check.Net, "got 401")
-	_, err = Buildkite{Env: env("BUILDKITE", "true")}.Token(t.Context(), "sigstore")
-	wantCheck(t, err, check.OIDCToken, "BUILDKITE_AGENT_ACCESS_TOKEN")
+	for _, only := range []string{"BUILDKITE_AGENT_ACCESS_TOKEN", "BUILDKITE_JOB_ID", "other"} {
+		_, err = Buildkite{Env: env("BUILDKITE", "true", "BUILDKITE_AGENT_ENDPOINT", s.URL, only, "access-"+canary)}.Token(t.Context(), "sigstore")
+		wantCheck(t, err, check.OIDCToken, "BUILDKITE_AGENT_ACCESS_TOKEN or BUILDKITE_JOB_ID is missing")
+	}
 	_, err = Buildkite{Env: env()}.Token(t.Context(), "sigstore")
 	if !errors.Is(err, ErrUnavailable) {
 		t.Errorf("outside: got %v", err)

@@ -2,7 +2,6 @@ package oidc
 
 import (
 	"context"
-	"net/http"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -128,11 +127,7 @@ func (p party) ask(ctx context.Context, endpoint string, r fetch.Request) (*fetc
 	if err != nil {
 		return nil, check.Refuse("OI-7", check.Internal, "want a checked endpoint, got %q", strictjson.Clip(endpoint))
 	}
-	config := p.config
-	if r.Method == http.MethodPost && !r.Idempotent {
-		config.Retries = 0
-	}
-	c, err := fetch.New(u.Scheme+"://"+u.Host, config)
+	c, err := fetch.New(u.Scheme+"://"+u.Host, p.config)
 	if err != nil {
 		return nil, err
 	}

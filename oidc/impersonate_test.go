@@ -18,7 +18,8 @@ const robot = "robot@p.iam.gserviceaccount.com"
 // A cloud is a metadata server and the IAM Credentials API, as Google describes
 // them. Its fields are what a test changes.
 type cloud struct {
-	access     any // of the metadata server
+	access     any    // of the metadata server
+	kind       string // of that token, if not "Bearer"
 	noAccount  bool
 	status     int
 	body       string // of the API, if status is not 200
@@ -38,7 +39,7 @@ func (c *cloud) metadata(t *testing.T) string {
 			w.WriteHeader(http.StatusNotFound)
 			return
 		}
-		reply(w, 200, map[string]any{"access_token": c.access, "expires_in": 3599, "token_type": "Bearer"})
+		reply(w, 200, map[string]any{"access_token": c.access, "expires_in": 3599, "token_type": cmp.Or(c.kind, "Bearer")})
 	})
 	return strings.TrimPrefix(s.URL, "http://")
 }
@@ -90,6 +91,7 @@ func TestGoogleImpersonation(t *testing.T) {
 		{"no service account", robot, cloud{noAccount: true}, check.OIDCToken, "the machine has no service account", "metadata"},
 		{"no access token", robot, cloud{}, check.OIDCToken, "access_token", "metadata"},
 		{"access token of two lines", robot, cloud{access: "a\r\nb"}, check.OIDCToken, "access_token", "metadata"},
+		{"access token of another kind", robot, cloud{access: access, kind: "DPoP"}, check.OIDCToken, "access_token: want a bearer token", "metadata"},
 		{"not allowed", robot, cloud{access: access, status: 403, body: denied}, check.OIDCToken, "lacks permission iam.serviceAccounts.getOpenIdToken on \"" + robot + "\", or there is no such account: \"Permission 'iam", "metadata credentials"},
 		{"no such account", robot, cloud{access: access, status: 404, body: "{}"}, check.OIDCToken, "or there is no such account", "metadata credentials"},
 		{"scope too small", robot, cloud{access: access, status: 403, body: `{"error":{"details":[{"reason":"ACCESS_TOKEN_SCOPE_INSUFFICIENT"}]}}`},
@@ -99,6 +101,7 @@ func TestGoogleImpersonation(t *testing.T) {
 		{"L39 other audience", robot, cloud{access: access, aud: "vault"}, check.OIDCAud, "vault", "metadata credentials"},
 		{"account with a path", "../" + robot, cloud{}, check.OIDCToken, "GOOGLE_SERVICE_ACCOUNT_NAME", ""},
 		{"account with a method", robot + ":signJwt", cloud{}, check.OIDCToken, "GOOGLE_SERVICE_ACCOUNT_NAME", ""},
+		{"account of 257 bytes", strings.Repeat("1", 257), cloud{}, check.OIDCToken, "GOOGLE_SERVICE_ACCOUNT_NAME", ""},
 		{"account in full", "projects/-/serviceAccounts/" + robot, cloud{}, check.OIDCToken, "GOOGLE_SERVICE_ACCOUNT_NAME", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -195,7 +195,10 @@ func TestOI4_OI7_Login(t *testing.T) {
 		{"L20 keys http", doc("jwks_uri", "http://other.example/keys"), check.OIDCIss, "jwks_uri"},
 		{"L20 authorization endpoint http", doc("authorization_endpoint", "http://other.example/"), check.OIDCIss, "authorization_endpoint"},
 		{"L33 authorization endpoint file", doc("authorization_endpoint", "file:///etc/passwd"), check.OIDCIss, "authorization_endpoint"},
+		{"L20 token endpoint of another scheme on this machine", doc("token_endpoint", "ftp://127.0.0.1:1/token"), check.OIDCIss, "token_endpoint: want scheme https"},
 		{"L33 authorization endpoint flag", doc("authorization_endpoint", "-flag"), check.OIDCIss, "authorization_endpoint"},
+		{"L20 endpoint without host", doc("token_endpoint", "https:///token"), check.OIDCIss, "token_endpoint: want a URL with host"},
+		{"L20 endpoint with fragment", doc("token_endpoint", "https://x.example/token#x"), check.OIDCIss, "token_endpoint: want a URL with host"},
 		{"endpoint with user", doc("token_endpoint", "https://u:p@other.example/"), check.OIDCIss, "token_endpoint"},
 		{"endpoint with control characters", doc("authorization_endpoint", "https://x/\u202e"), check.OIDCIss, "authorization_endpoint"},
 		{"endpoint with dot segments", doc("token_endpoint", "https://x.example/a/../token"), check.OIDCIss, "dot segments"},
@@ -243,6 +246,14 @@ func TestOI4_OI7_Login(t *testing.T) {
 				return true
 			}
 		}, check.Net, "want status 200, got 400"},
+		{"token error without a code", func(p *op) {
+			p.intercept = func(w http.ResponseWriter, r *http.Request) bool {
+				if r.URL.Path == "/token" {
+					reply(w, 400, map[string]any{"error_description": "x"})
+				}
+				return r.URL.Path == "/token"
+			}
+		}, check.Net, "want status 200, got 400"},
 		{"token answer that is not JSON", func(p *op) {
 			p.intercept = func(w http.ResponseWriter, r *http.Request) bool {
 				if r.URL.Path == "/token" {
@@ -272,6 +283,9 @@ func TestOI4_OI7_Login(t *testing.T) {
 			tt.spoil(p)
 			pages := make(chan string, 1)
 			got, err := p.browser(pages).Token(t.Context(), "sigstore")
+			if n := p.seen("POST /token"); n > 1 { // a code is good for one exchange
+				t.Errorf("asked for a token %d times", n)
+			}
 			if tt.want == "" {
 				if err != nil || got.Subject != "alice@example.com" {
 					t.Fatalf("got %v, %v", got, err)

@@ -61,12 +61,17 @@ func TestL34_NotFromTheWorkingDirectory(t *testing.T) {
 	dir := t.TempDir()
 	record := script(t, dir, "xdg-open", 0)
 	t.Chdir(dir)
+	below := filepath.Join(dir, "bin")
+	if err := os.Mkdir(below, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	recordBelow := script(t, below, "xdg-open", 0)
 	for _, e := range []func(string) string{
-		env("PATH", "."), env("PATH", ""), env("PATH", ":"), env("PATH", "sub/../"), env(),
+		env("PATH", "."), env("PATH", "bin"), env("PATH", "./bin:"), env("PATH", ""), env("PATH", ":"), env("PATH", "sub/../"), env(),
 		env("PATH", "", "BROWSER", "./xdg-open"), env("PATH", "", "BROWSER", "xdg-open"), env("PATH", "", "BROWSER", "../"+filepath.Base(dir)+"/xdg-open"),
 	} {
 		wantCheck(t, OpenBrowser(t.Context(), "https://x.example/", e), check.FS, "xdg-open")
-		if got := contents(t, record); got != "" {
+		if got := contents(t, record) + contents(t, recordBelow); got != "" {
 			t.Fatalf("PATH %q BROWSER %q: it ran", e("PATH"), e("BROWSER"))
 		}
 	}

@@ -108,7 +108,7 @@ func (t *Token) identify(c claims) error {
 		return check.Refuse("SG-2", check.OIDCToken, "want true, got %q for address %q", strictjson.Clip(v), strictjson.Clip(email)).
 			At("email_verified").WithNext("verify the address with the provider and sign in again")
 	}
-	if local, domain, ok := strings.Cut(email, "@"); !ok || local == "" || domain == "" || strings.ContainsAny(email, " <>\"") {
+	if local, domain, _ := strings.Cut(email, "@"); local == "" || domain == "" || strings.ContainsAny(email, " <>\"") {
 		return check.Refuse("SG-2", check.OIDCToken, "want an e-mail address, got %q", strictjson.Clip(email)).At("email")
 	}
 	t.Subject, t.IsEmail = email, true

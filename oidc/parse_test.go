@@ -29,6 +29,9 @@ func TestOI4_Parse(t *testing.T) {
 	good := es256(goodClaims())
 	parts := strings.Split(good, ".")
 	payload := func(text string) string { return unsigned(`{"alg":"RS256"}`, text) }
+	// The signature is not looked at: it makes a token that is as long as one may be.
+	atBound := parts[0] + "." + parts[1] + "."
+	atBound += strings.Repeat("A", maxToken-len(atBound))
 	const head = `{"iss":"https://i.example","sub":"s","aud":"sigstore",`
 	for _, tt := range []struct {
 		name, raw string
@@ -37,6 +40,8 @@ func TestOI4_Parse(t *testing.T) {
 	}{
 		{"SG-2 good", good, "", ""},
 		{"SG-2 without e-mail", drop("email", "email_verified"), "", ""},
+		{"SG-2 of 65536 bytes", atBound, "", ""},
+		{"SG-2 of 65537 bytes", atBound + "A", check.OIDCToken, "at most 65536 bytes, got 65537"},
 		{"SG-1 aud in a list", set("aud", []string{"other", "sigstore"}), "", ""},
 		{"L39 aud other", set("aud", "https://vault.example"), check.OIDCAud, `want a token for audience "sigstore", got one for ["https://vault.example"]`},
 		{"L39 aud prefix", set("aud", "sigstore2"), check.OIDCAud, "sigstore2"},
@@ -44,6 +49,7 @@ func TestOI4_Parse(t *testing.T) {
 		{"L7 aud empty list", set("aud", []string{}), check.OIDCAud, "aud"},
 		{"L7 aud number", set("aud", 1), check.OIDCAud, "aud"},
 		{"L7 aud list of numbers", set("aud", []any{"sigstore", 1}), check.OIDCAud, "aud"},
+		{"L7 aud of 32", set("aud", strings.Split(strings.Repeat("sigstore,", 31)+"sigstore", ",")), "", ""},
 		{"L7 aud of 33", set("aud", strings.Split(strings.Repeat("sigstore,", 33), ",")), check.OIDCAud, "aud"},
 		{"L42 exp 60 s ago", at("exp", -60*time.Second), "", ""},
 		{"L42 exp 61 s ago", at("exp", -61*time.Second), check.OIDCToken, "token expired at 2026-08-01T11:58:59Z"},
@@ -58,6 +64,8 @@ func TestOI4_Parse(t *testing.T) {
 		{"L14 exp string", set("exp", "1999999999"), check.OIDCToken, "whole seconds"},
 		{"L14 exp 2^63", payload(head + `"exp":9223372036854775808}`), check.OIDCToken, "whole seconds"},
 		{"L14 exp 2^63-1", payload(head + `"exp":9223372036854775807}`), check.OIDCToken, "whole seconds"},
+		{"L14 exp 2^38", set("exp", 1<<38), "", ""},
+		{"L14 iat 0", set("iat", 0), "", ""},
 		{"L14 exp negative", set("exp", -1), check.OIDCToken, "whole seconds"},
 		{"L14 iat float", set("iat", 1.5), check.OIDCToken, "iat"},
 		{"L14 nbf string", set("nbf", "1"), check.OIDCToken, "nbf"},
@@ -67,6 +75,10 @@ func TestOI4_Parse(t *testing.T) {
 		{"L15 email_verified missing", drop("email_verified"), check.OIDCToken, `want true, got ""`},
 		{"SG-2 email not a string", set("email", []string{"a@b"}), check.OIDCToken, "email"},
 		{"SG-2 email without at", set("email", "alice"), check.OIDCToken, "want an e-mail address"},
+		{"SG-2 email null", set("email", nil), check.OIDCToken, `email: want a string, got a JSON value of kind "null"`},
+		{"SG-2 email without local part", set("email", "@example.com"), check.OIDCToken, "want an e-mail address"},
+		{"SG-2 email without domain", set("email", "alice@"), check.OIDCToken, "want an e-mail address"},
+		{"SG-2 email with replacement character", set("email", "a\ufffd@example.com"), check.OIDCToken, "printable"},
 		{"SG-2 email with space", set("email", "a b@example.com"), check.OIDCToken, "want an e-mail address"},
 		{"SG-2 email with control", set("email", "a\x00@example.com"), check.OIDCToken, "printable"},
 		{"SG-2 email with bidi override", set("email", "a\u202e@example.com"), check.OIDCToken, "printable"},
@@ -180,6 +192,8 @@ func TestSG7_ExpectedSAN(t *testing.T) {
 		{"GKE", "https://container.googleapis.com/v1/projects/p/locations/l/clusters/c", m{"kubernetes.io": m{"namespace": "n", "serviceaccount": m{"name": "s"}}}, "https://kubernetes.io/namespaces/n/serviceaccounts/s", true},
 		{"AKS", "https://westus.oic.prod-aks.azure.com/t/r/", m{"kubernetes.io": m{"namespace": "n", "serviceaccount": m{"name": "s"}}}, "https://kubernetes.io/namespaces/n/serviceaccounts/s", true},
 		{"cluster without names", "https://oidc.eks.eu-west-1.amazonaws.com/id/ABC", m{"kubernetes.io": m{}}, "", false},
+		{"cluster without namespace", "https://oidc.eks.eu-west-1.amazonaws.com/id/ABC", m{"kubernetes.io": m{"serviceaccount": m{"name": "s"}}}, "", false},
+		{"cluster without account", "https://oidc.eks.eu-west-1.amazonaws.com/id/ABC", m{"kubernetes.io": m{"namespace": "n"}}, "", false},
 		{"not EKS", "https://oidc.eks.x/y.amazonaws.com/id/ABC", m{}, "", false},
 		{"unknown", "https://ci.example", m{"job_workflow_ref": ref}, "", false},
 	} {

@@ -25,6 +25,7 @@ func TestL40_FromReader(t *testing.T) {
 		{"byte order mark", "\xef\xbb\xbf" + good, check.OIDCToken, "byte order mark"},
 		{"nothing", "", check.OIDCToken, "got nothing"},
 		{"only a line break", "\n", check.OIDCToken, "got nothing"},
+		{"at the bound", strings.Repeat("x", maxToken) + "\r\n", check.OIDCToken, "3 parts"},
 		{"too long", strings.Repeat("x", 65<<10), check.Limit, "65536"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

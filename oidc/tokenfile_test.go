@@ -57,6 +57,16 @@ func TestL40_TokenFile(t *testing.T) {
 	}
 }
 
+// TestOI1_SPIFFE: who has a SPIFFE agent is told which file is wanted.
+func TestOI1_SPIFFE(t *testing.T) {
+	f := TokenFile{Env: env("SPIFFE_ENDPOINT_SOCKET", "unix:///x"), Default: filepath.Join(t.TempDir(), "absent")}
+	_, err := f.Token(t.Context(), "sigstore")
+	wantCheck(t, err, check.OIDCToken, "SPIFFE is here, but SIGSTORE_ID_TOKEN_FILE names no file")
+	if !errors.Is(err, ErrUnavailable) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestL40_WarnsOfAFileThatAllCanRead(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "token")
 	if err := os.WriteFile(path, []byte(es256(goodClaims())), 0o600); err != nil {

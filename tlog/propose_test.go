@@ -5,12 +5,14 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 
+	"github.com/hallmarksign/hallmark/bundle"
 	"github.com/hallmarksign/hallmark/internal/check"
 	"github.com/hallmarksign/hallmark/internal/entry"
 	"github.com/hallmarksign/hallmark/internal/fetch"
@@ -50,6 +52,65 @@ func TestSG11_SG12_UploadByKey(t *testing.T) {
 		}
 		if receipt.ID != want || receipt.Existing {
 			t.Errorf("log %d: id is %q (existing %v), want %q", version, receipt.ID, receipt.Existing, want)
+		}
+	}
+}
+
+// Every part of an entry is compared with what was sent.
+func TestSG12_EntryThatDiffersInOnePart(t *testing.T) {
+	for name, change := range map[string]func(r *sign.Record){
+		"nothing":     func(*sign.Record) {},
+		"digest":      func(r *sign.Record) { r.Digest = flip(r.Digest) },
+		"signature":   func(r *sign.Record) { r.Signature = record(t, "").Signature },
+		"certificate": func(r *sign.Record) { r.Certificate = record(t, "").Certificate },
+	} {
+		sent := record(t, "")
+		logged := sent
+		change(&logged)
+		e := bundle.Entry{Body: canonical1(must(propose(logged)))}
+		err := same(&e, sent)
+		if name == "nothing" {
+			if err != nil {
+				t.Error(err)
+			}
+			continue
+		}
+		if check.Of(err) != check.Server || !strings.Contains(fmt.Sprint(err), "not the one that was sent") {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+func TestSG12_ParseAnswers(t *testing.T) {
+	f := newFake(t, 1)
+	var good string
+	var one any
+	for good, one = range f.entry1([]byte("{}"), nil) {
+	}
+	answer := func(id string) string {
+		return string(must(json.Marshal(map[string]any{id: one})))
+	}
+	for name, tt := range map[string]struct {
+		list string
+		text string
+	}{
+		"good":               {"[" + answer(good) + "]", ""},
+		"as many":            {"[" + answer(good) + "," + answer(good) + "]", ""},
+		"K22 one more":       {"[" + strings.Repeat(answer(good)+",", 2) + answer(good) + "]", "3 entries, want at most 2"},
+		"K22 id is short":    {"[" + answer(good[1:]) + "]", "want 64 or 80 hexadecimal digits"},
+		"K22 id in capitals": {"[" + answer(strings.ToUpper(good)) + "]", "want 64 or 80 hexadecimal digits"},
+		"K22 id is a path":   {"[" + answer("../x") + "]", "want 64 or 80 hexadecimal digits"},
+		"not a list":         {answer(good), "answer"},
+	} {
+		got, err := ParseAnswers([]byte(tt.list), 2)
+		if tt.text == "" {
+			if err != nil || len(got) == 0 || got[0].ID != good {
+				t.Errorf("%s: got %+v, %v", name, got, err)
+			}
+			continue
+		}
+		if check.Of(err) != check.Server || !strings.Contains(fmt.Sprint(err), tt.text) {
+			t.Errorf("%s: got %v, want %q", name, err, tt.text)
 		}
 	}
 }

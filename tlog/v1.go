@@ -100,8 +100,8 @@ func (l *v1) location(s string) (string, error) {
 	if to := l.base.ResolveReference(u); to.Scheme != l.base.Scheme || to.Host != l.base.Host || u.User != nil {
 		return "", check.Refuse("SG-12", check.Server, "equal entry is at %q, want it on %q", s, l.base.Host)
 	}
-	_, id, ok := strings.Cut(u.Path, path1+"/")
-	if !ok || !isID(id) {
+	_, id, _ := strings.Cut(u.Path, path1+"/")
+	if !isID(id) {
 		return "", check.Refuse("SG-12", check.Server, "equal entry is at %q, want %q and its id", s, path1)
 	}
 	return id, nil

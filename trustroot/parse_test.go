@@ -453,6 +453,17 @@ func TestTR4_KeyKinds(t *testing.T) {
 			t.Errorf("the exponent %d is taken", e)
 		}
 	}
+	large := new(big.Int).SetBit(big.NewInt(1), maxRSABits, 1)
+	ed := ed25519.NewKeyFromSeed(make([]byte, 32)).Public()
+	for name, key := range map[string]any{"RSA key of 8193 bits": &rsa.PublicKey{N: large, E: 65537}, "Ed25519 key": ed} {
+		raw, err := x509.MarshalPKIXPublicKey(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := parseKey(raw, keyKinds()["PKIX_RSA_PKCS1V5"]); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
 	if list := KeyDetails(); len(list) != len(keyKinds()) || !slices.IsSorted(list) {
 		t.Errorf("got %q", list)
 	}

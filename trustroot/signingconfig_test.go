@@ -105,6 +105,9 @@ func TestSC_Selection(t *testing.T) {
 		{"SC-2 a future v2 does not hide v1", func(o object) {
 			o["rekorTlogUrls"] = []any{service("https://x.test", 2, "x", "2026-03-01T12:00:01Z", ""), service("https://y.test", 1, "y", "2021-01-01T00:00:00Z", "")}
 		}, []string{"https://y.test"}, 1},
+		{"SC-3 K5 v1 of another operator, and newer", func(o object) {
+			o["rekorTlogUrls"] = []any{service("https://x.test", 2, "x", "2025-01-01T00:00:00Z", ""), service("https://y.test", 1, "y", "2026-01-01T00:00:00Z", "")}
+		}, []string{"https://x.test"}, 1},
 		{"SC-10 no operator is one operator", func(o object) {
 			o["rekorTlogUrls"] = []any{service("https://x.test", 2, "", "2025-01-01T00:00:00Z", ""), service("https://y.test", 2, "", "2025-02-01T00:00:00Z", "")}
 			o["rekorTlogConfig"] = object{"selector": "ALL"}

@@ -76,6 +76,42 @@ func TestImage_SecondRunMakesNoSecondEntry(t *testing.T) {
 	}
 }
 
+// O32: what is kept is used for the statement that it signs and for no other.
+func TestImage_KeptSignatureOfAnotherStatement(t *testing.T) {
+	w := newImageWorld(t)
+	host, breakIt := newFragileRegistry(t)
+	pushIndex(t, host+"/app:1", 1)
+	sign := func(build string) []string { return []string{"sign", host + "/app:1", "--yes", "-a", "build=" + build} }
+	kept := func() string { return filepath.Join(w.dir, "cache", "pending") }
+	breakIt(true)
+	w.fails(check.ExitUndecided, sign("7")...)
+	first, err := filepath.Glob(filepath.Join(kept(), "*"))
+	if err != nil || len(first) != 1 {
+		t.Fatalf("%q, %v; want one", first, err)
+	}
+	data, err := os.ReadFile(first[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.fails(check.ExitUndecided, sign("8")...)
+	both, err := filepath.Glob(filepath.Join(kept(), "*"))
+	if err != nil || len(both) != 2 {
+		t.Fatalf("%q, %v; want two", both, err)
+	}
+	for _, name := range both {
+		write(t, name, data)
+	}
+	breakIt(false)
+	w.must(sign("8")...)
+	if n := len(w.Rekor(2).Requests()); n != 3 {
+		t.Errorf("%d log entries, want another one for the statement that was not signed", n)
+	}
+	w.must(sign("7")...)
+	if n := len(w.Rekor(2).Requests()); n != 3 {
+		t.Errorf("%d log entries, want that the one for the other statement is used", n)
+	}
+}
+
 // O32 in the older scheme: each image has a signature of its own.
 func TestImage_PushOnlyInTheOlderScheme(t *testing.T) {
 	w := newImageWorld(t)

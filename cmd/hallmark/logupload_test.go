@@ -173,3 +173,32 @@ func uploadProgramThat(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs("bin/"+uploadProgram), []byte(script), 0o700))
 	ts.Setenv("PATH", ts.MkAbs("bin")+string(os.PathListSeparator)+ts.Getenv("PATH"))
 }
+
+// What the program for other kinds answers is compared with what was asked for.
+func TestSG16_AnswerOfTheProgram(t *testing.T) {
+	const digest = "sha256:aa"
+	sum := strings.Repeat("0", 64)
+	good := `{"schema":1,"kind":"rpm","version":"0.0.1","file":"sha256:aa","bodies":["` + sum + `"],"proposed":{"kind":"rpm","apiVersion":"0.0.1"}}`
+	for name, tt := range map[string]struct {
+		old, with string
+		want      check.Check
+	}{
+		"good":                        {"", "", ""},
+		"two bodies":                  {`["`, `["` + sum + `","`, ""},
+		"other schema":                {`"schema":1`, `"schema":2`, check.Version},
+		"SG-16 another file":          {digest, "sha256:ab", check.Digest},
+		"another kind":                {`"kind":"rpm","version"`, `"kind":"alpine","version"`, check.Entry},
+		"proposal of another kind":    {`{"kind":"rpm"`, `{"kind":"alpine"`, check.Entry},
+		"proposal of another version": {`"apiVersion":"0.0.1"`, `"apiVersion":"0.0.2"`, check.Entry},
+		"body of 31 bytes":            {sum, sum[2:], check.Digest},
+		"body of 33 bytes":            {sum, sum + "00", check.Digest},
+		"body that is no hex":         {sum, "x" + sum[1:], check.Digest},
+		"no body":                     {`["` + sum + `"]`, `[]`, check.Entry},
+		"unknown member":              {`"schema"`, `"x":1,"schema"`, check.Parse},
+	} {
+		_, p, err := readMade([]byte(strings.Replace(good, tt.old, tt.with, 1)), "rpm", digest)
+		if check.Of(err) != tt.want || (err == nil) != (p != nil) {
+			t.Errorf("%s: got %+v, %v, want check %q", name, p, err, tt.want)
+		}
+	}
+}

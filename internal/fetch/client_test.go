@@ -90,10 +90,10 @@ func TestSC9_BaseURL(t *testing.T) {
 		}
 	}
 	for _, base := range []string{
-		"", "a.example", "//a.example", "https:a.example", "https://", "https://:443", "ftp://a.example", "file:///etc/passwd",
+		"", "a.example", "//a.example", "https:a.example", "https://", "https://:443", "ftp://a.example", "ftp://127.0.0.1:1", "file:///etc/passwd",
 		"http://a.example", "http://localhost:1", "http://10.0.0.1", "http://0.0.0.0",
 		"https://u@a.example", "https://u:hunter2@a.example", "https://u:hunter2@a.example:x/", "https://a.example?x", "https://a.example?", "https://a.example#",
-		"https://a.example#x", "https://a.example/..", "https://a.example/./b", "https://a.example/%2e%2E/b", "https://a.example/\x00",
+		"https://a.example#x", "https://a.example/..", "https://a.example/./b", "https://a.example/%2e%2E/b", "https://a.example/b%5c..%5cc", "https://a.example/\x00",
 	} {
 		_, err := New(base, Config{})
 		wantCheck(t, err, check.Usage, "want")
@@ -514,6 +514,7 @@ func TestQ23_GzipThatIsWanted(t *testing.T) {
 		"wrong checksum":      {append(good[:len(good)-8:len(good)-8], make([]byte, 8)...), "gzip", 100000, check.Server},
 		"something behind":    {append(good[:len(good):len(good)], 'x'), "gzip", 100000, check.Server},
 		"not gzip":            {plain, "gzip", 100000, check.Server},
+		"not packed, and so":  {plain, "identity", 100000, ""},
 		"packed in other way": {good, "br", 100000, check.Server},
 	} {
 		s := serve(t, func(w http.ResponseWriter, r *http.Request) {

@@ -21,7 +21,7 @@ func parseBase(base string, allowHTTP bool) (*url.URL, error) {
 	if u.User != nil {
 		return nil, check.Refuse("SC-9", check.Usage, "want a URL without user and password, got %q", u.Redacted())
 	}
-	if u.Hostname() == "" || u.Opaque != "" {
+	if u.Hostname() == "" {
 		return nil, check.Refuse("SC-9", check.Usage, "want a URL with a host, got %q", base)
 	}
 	if u.RawQuery != "" || u.ForceQuery || strings.Contains(base, "#") {

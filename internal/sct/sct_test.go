@@ -14,6 +14,7 @@ import (
 	"encoding/asn1"
 	"errors"
 	"math/big"
+	"strings"
 	"testing"
 	"time"
 
@@ -203,6 +204,7 @@ func TestCT3_Keys(t *testing.T) {
 		{"RSA 1024", rsaKey, small, check.Alg},
 		{"Ed25519 of 31 bytes", edKey, ed25519.PublicKey(make([]byte, 31)), check.Alg},
 		{"no key", ecKey, nil, check.Alg},
+		{"RSA 8193", rsaKey, &rsa.PublicKey{N: new(big.Int).SetBit(big.NewInt(1), 8192, 1), E: 65537}, check.Alg},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t, test.log)
@@ -211,6 +213,38 @@ func TestCT3_Keys(t *testing.T) {
 				t.Errorf("got %q (%v), want check %q", got, err, test.want)
 			}
 		})
+	}
+}
+
+// CT-3: the bytes that name the algorithms are not signed, and are compared all the
+// same.
+func TestCT3_AlgorithmBytes(t *testing.T) {
+	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, edKey, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, key := range map[string]crypto.Signer{"ECDSA": newKey(t), "RSA": rsaKey, "Ed25519": edKey} {
+		w := newWorld(t, key)
+		cert := w.cert(t, nil)
+		all, err := FromCertificate(cert)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := all[0].Verify(cert, w.ca, key.Public()); err != nil {
+			t.Fatal(err)
+		}
+		hash, sig := all[0], all[0]
+		hash.hashAlg ^= 1
+		sig.sigAlg ^= 8
+		for _, s := range []SCT{hash, sig} {
+			if err := s.Verify(cert, w.ca, key.Public()); check.Of(err) != check.SCT || !strings.Contains(err.Error(), "do not fit the log's "+name) {
+				t.Errorf("%s by %d %d: got %v", name, s.hashAlg, s.sigAlg, err)
+			}
+		}
 	}
 }
 

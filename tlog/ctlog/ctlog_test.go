@@ -36,9 +36,11 @@ type fake struct {
 	dir    string // of evidence
 	leaves [][]byte
 	most   int           // entries of one answer
+	more   int           // entries of one answer that were not asked for
 	later  time.Duration // than T0, when the next entry is logged
 	head   func(map[string]any)
 	entry  func(i int, leaf []byte) []byte
+	proof  [][]byte // in the place of every audit path
 }
 
 func newFake(t *testing.T) *fake { return &fake{w: sigtest.New(t), most: 3} }
@@ -80,7 +82,6 @@ func (f *fake) hashes(n int) (out []tilestest.Hash) {
 	return out
 }
 
-// path is PATH(n-1, D[n]).
 // path is PATH(i, hashes) of RFC 6962 section 2.1.1.
 func (f *fake) path(i int, hashes []tilestest.Hash) (out [][]byte) {
 	if len(hashes) == 1 {
@@ -125,11 +126,17 @@ func (f *fake) Do(_ context.Context, r fetch.Request) (*fetch.Response, error) {
 			}
 			list = append(list, map[string]any{"leaf_input": leaf, "extra_data": []byte("x")})
 		}
+		for range f.more {
+			list = append(list, list[0])
+		}
 		out["entries"] = list
 	case "/ct/v1/get-entry-and-proof":
 		fmt.Sscan(u.Query().Get("leaf_index"), &a)
 		fmt.Sscan(u.Query().Get("tree_size"), &b)
 		out["leaf_input"], out["audit_path"] = f.leaves[a], f.path(a, f.hashes(b))
+		if f.proof != nil {
+			out["audit_path"] = f.proof
+		}
 		if f.entry != nil {
 			out["leaf_input"] = f.entry(a, f.leaves[a])
 		}
@@ -239,6 +246,7 @@ func TestLG1_LogThatLies(t *testing.T) {
 		{"LG-4 root", func(f *fake) { f.head = func(h map[string]any) { h["sha256_root_hash"] = other[:] } }, check.Checkpoint},
 		{"LM-5 short root", func(f *fake) { f.head = func(h map[string]any) { h["sha256_root_hash"] = other[1:] } }, check.Server},
 		{"LM-5 negative size", func(f *fake) { f.head = func(h map[string]any) { h["tree_size"] = -1 } }, check.Server},
+		{"LM-5 negative time", func(f *fake) { f.head = func(h map[string]any) { h["timestamp"] = -1 } }, check.Server},
 		{"LG-4 signature of nothing", func(f *fake) { f.head = func(h map[string]any) { h["tree_head_signature"] = []byte{} } }, check.Checkpoint},
 		{"LG-1 a hidden entry", func(f *fake) {
 			f.entry = func(i int, leaf []byte) []byte { return f.leaves[max(i, 1)] }
@@ -247,6 +255,7 @@ func TestLG1_LogThatLies(t *testing.T) {
 			f.entry = func(i int, leaf []byte) []byte { return append(leaf[:len(leaf):len(leaf)], byte(i)) }
 		}, check.Checkpoint},
 		{"LG-4 no entries", func(f *fake) { f.most = 0 }, check.Server},
+		{"LG-4 more entries than asked for", func(f *fake) { f.more = 1 }, check.Server},
 	} {
 		f := newFake(t)
 		f.add("alice@example.com", true)
@@ -257,6 +266,74 @@ func TestLG1_LogThatLies(t *testing.T) {
 		found, _, err := f.log().Look(t.Context(), Point{}, 100, alice)
 		if check.Of(err) != tt.want || len(found) != 0 {
 			t.Errorf("%s: got %v, %v, want check %s", tt.name, found, err, tt.want)
+		}
+	}
+}
+
+// readLeaf takes a MerkleTreeLeaf whole, or not at all.
+func TestLG4_Leaf(t *testing.T) {
+	f := newFake(t)
+	f.add("alice@example.com", true)
+	f.add("alice@example.com", false)
+	pre, cert := f.leaves[0], f.leaves[1]
+	set := func(leaf []byte, at int, b byte) []byte {
+		out := slices.Clone(leaf)
+		out[at] = b
+		return out
+	}
+	for name, tt := range map[string]struct {
+		leaf []byte
+		text string
+	}{
+		"certificate":       {cert, ""},
+		"precertificate":    {pre, ""},
+		"nothing":           {nil, "timestamped entry of version 1"},
+		"version alone":     {cert[:1], "timestamped entry of version 1"},
+		"version 2":         {set(cert, 0, 1), "timestamped entry of version 1"},
+		"another leaf type": {set(cert, 1, 1), "timestamped entry of version 1"},
+		"no time":           {cert[:9], "neither a certificate nor"},
+		"no type":           {cert[:11], "neither a certificate nor"},
+		"unknown type":      {set(cert, 11, 2), "neither a certificate nor"},
+		"time of 2^63":      {set(cert, 2, 0x80), "neither a certificate nor"},
+		"half an issuer":    {pre[:20], "neither a certificate nor"},
+		"no length":         {cert[:14], "neither a certificate nor"},
+		"empty":             {append(cert[:12:12], 0, 0, 0, 0, 0), "neither a certificate nor"},
+		"no extensions":     {cert[:len(cert)-2], "neither a certificate nor"},
+		"something behind":  {append(cert[:len(cert):len(cert)], 0), "neither a certificate nor"},
+		"no TBSCertificate": {append(pre[:44:44], 0, 0, 1, 't', 0, 0), "is not a TBSCertificate"},
+		"no certificate":    {append(cert[:12:12], 0, 0, 1, 'c', 0, 0), "x509"},
+	} {
+		c, err := parse(tt.leaf)
+		if tt.text == "" {
+			if err != nil || c.Identity == nil || !c.Logged.Equal(sigtest.T0) || c.Pre != (name == "precertificate") {
+				t.Errorf("%s: got %+v, %v", name, c, err)
+			}
+			continue
+		}
+		if check.Of(err) != check.CertProfile || !strings.Contains(err.Error(), tt.text) {
+			t.Errorf("%s: got %v, want check cert_profile with %q", name, err, tt.text)
+		}
+	}
+	if _, err := dress(append(slices.Clone(pre[47:len(pre)-2]), 0)); check.Of(err) != check.CertProfile || !strings.Contains(err.Error(), "is not a TBSCertificate") {
+		t.Errorf("something behind the TBSCertificate: got %v", err)
+	}
+}
+
+func TestLM5_Point(t *testing.T) {
+	f := newFake(t)
+	f.add("alice@example.com", false)
+	if _, _, err := f.log().Look(t.Context(), Point{Size: -1}, 100, alice); check.Of(err) != check.Usage || !strings.Contains(err.Error(), "point is at -1") {
+		t.Errorf("got %v, want check usage", err)
+	}
+}
+
+func TestLM4_AuditPath(t *testing.T) {
+	f := newFake(t)
+	f.add("alice@example.com", false)
+	for n, want := range map[int]check.Check{inclusion.MaxHashes: "", inclusion.MaxHashes + 1: check.Limit} {
+		f.proof = slices.Repeat([][]byte{make([]byte, 32)}, n)
+		if _, path, err := f.log().withProof(t.Context(), 0, 1); check.Of(err) != want || err == nil && len(path) != n {
+			t.Errorf("%d hashes: got %d, %v, want check %q", n, len(path), err, want)
 		}
 	}
 }
@@ -315,3 +392,23 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// A log that does not say whether it has a checkpoint is not asked for a tree head
+// in its place.
+func TestLG4_CheckpointThatFails(t *testing.T) {
+	f := newFake(t)
+	f.add("alice@example.com", false)
+	root := must(trustroot.Parse(f.w.TrustedRoot()))
+	asked := 0
+	l := New(&root.CTLogs[0], doer(func(_ context.Context, r fetch.Request) (*fetch.Response, error) {
+		asked++
+		return nil, check.Refuse("TU-14", check.Net, "%s is down", r.Path)
+	}), Config{Now: f.w.Clock.Now})
+	if _, err := l.Head(t.Context()); check.Of(err) != check.Net || !strings.Contains(err.Error(), "checkpoint") || asked != 1 {
+		t.Errorf("got %v after %d questions, want check net after one", err, asked)
+	}
+}
+
+type doer func(context.Context, fetch.Request) (*fetch.Response, error)
+
+func (d doer) Do(ctx context.Context, r fetch.Request) (*fetch.Response, error) { return d(ctx, r) }

@@ -397,6 +397,7 @@ func TestLG4_LeafIndex(t *testing.T) {
 		"6 bytes":              {[]byte{0, 0, 6, 0, 1, 2, 3, 4, 5}, false},
 		"cut off":              {index[:7], false},
 		"something behind":     {append(index[:8:8], 7), false},
+		"kind without length":  {[]byte{7}, false},
 	} {
 		if got, ok := leafIndex(tt.extensions); ok != tt.ok || ok && got != 0x0102030405 {
 			t.Errorf("%s: got %x, %v", name, got, ok)

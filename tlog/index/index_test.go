@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -388,6 +389,91 @@ func TestLG5_Files(t *testing.T) {
 		for range y.Identities("") {
 		}
 		y.Close()
+	}
+}
+
+// What this program did not write into its file is damage, and is said to be.
+func TestLG5_DamageInside(t *testing.T) {
+	v := newWorld(t, t.TempDir(), 2)
+	v.grow(3000)
+	path := filepath.Join(t.TempDir(), "index")
+	x := v.open(path, Config{})
+	if err := x.Update(t.Context(), v.reader()); err != nil {
+		t.Fatal(err)
+	}
+	x.Close()
+	good, name := must(os.ReadFile(path)), x.name
+	v.grow(3100)
+	update := func(x *Index) error { return x.Update(t.Context(), v.reader()) }
+	names := func(x *Index) error {
+		for _, err := range x.Identities("") {
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	seen := func(x *Index) error { _, _, err := x.FirstSeen(2); return err }
+	eight := func(n int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(n)) }
+	chunks, level := kinds()[0], append(segmentKey(topLevel+1, 0), make([]byte, recordSize)...)
+	for _, tt := range []struct {
+		name       string
+		bucket     []byte
+		key, value []byte
+		do         func(x *Index) error
+		text       string
+	}{
+		{"nothing", bucketMeta, []byte("x"), nil, update, ""},
+		{"ends before the beginning", bucketMeta, keyNext, eight(-1), update, "ends at index -1"},
+		{"ends behind its checkpoint", bucketMeta, keyNext, eight(3001), update, "3001 entries of a tree of 3000"},
+		{"no checkpoint", bucketMeta, keyNote, nil, update, "stored checkpoint"},
+		{"name without issuer", bucketNames, []byte("a"), eight(0), names, "an identity has the key"},
+		{"name without index", bucketNames, []byte("a\x00b"), nil, names, "an identity has the key"},
+		{"batch with a long key", bucketSeen, append(eight(1), 0), make([]byte, 16), seen, "a batch has the key"},
+		{"batch without time", bucketSeen, eight(2), eight(3000), seen, "a batch has the key"},
+		{"chunk with a short key", chunks, []byte{0}, make([]byte, recordSize), update, "a chunk has the key"},
+		{"chunk of no level", chunks, level, make([]byte, recordSize), update, "a chunk has the key"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if err := os.WriteFile(path, good, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			x := v.open(path, Config{})
+			defer x.Close()
+			if err := x.db.Update(func(tx *bolt.Tx) error { return x.bucket(tx, tt.bucket).Put(tt.key, tt.value) }); err != nil {
+				t.Fatal(err)
+			}
+			err := tt.do(x)
+			if tt.text == "" && err != nil || tt.text != "" && (check.Of(err) != check.FS || !strings.Contains(fmt.Sprint(err), tt.text)) {
+				t.Errorf("got %v, want check fs with %q", err, tt.text)
+			}
+		})
+	}
+	for _, n := range []int{0, recordSize - 1, recordSize + 1} {
+		if _, err := records(nil, make([]byte, n)); check.Of(err) != check.FS {
+			t.Errorf("chunk of %d bytes: got %v, want check fs", n, err)
+		}
+	}
+	// A file of another program, and one that lost a part.
+	os.WriteFile(path, good, 0o600)
+	db := must(bolt.Open(path, 0o600, nil))
+	if err := db.Update(func(tx *bolt.Tx) error { return tx.Bucket([]byte(schema)).Bucket(name).DeleteBucket(chunks) }); err != nil {
+		t.Fatal(err)
+	}
+	db.Close()
+	y := must(Open(path, Config{}))
+	if _, err := y.Log(v.trusted()); check.Of(err) != check.FS || !strings.Contains(fmt.Sprint(err), "is missing") {
+		t.Errorf("part missing: got %v, want check fs", err)
+	}
+	y.Close()
+	os.Remove(path)
+	db = must(bolt.Open(path, 0o600, nil))
+	if err := db.Update(func(tx *bolt.Tx) error { _, err := tx.CreateBucket([]byte("other")); return err }); err != nil {
+		t.Fatal(err)
+	}
+	db.Close()
+	if _, err := Open(path, Config{}); check.Of(err) != check.FS || !strings.Contains(fmt.Sprint(err), "not an index that this version reads") {
+		t.Errorf("file of another program: got %v, want check fs", err)
 	}
 }
 

@@ -63,6 +63,10 @@ func TestFind1(t *testing.T) {
 		t.Errorf("asked for key %s", q)
 	}
 	find(t, v, Query{Subject: "https://github.com/a/b/.github/workflows/c.yml@refs/heads/main"})
+	if find(t, v, Query{Subject: alice.Subject}); v.lastAsk["email"] == nil || v.lastAsk["subject"] != nil {
+		t.Errorf("asked %v for an address", v.lastAsk)
+	}
+	find(t, v, Query{Subject: "https://github.com/a@b"})
 	if v.lastAsk["subject"] == nil || v.lastAsk["email"] != nil {
 		t.Errorf("asked %v for a URI", v.lastAsk)
 	}
@@ -73,8 +77,8 @@ func TestFind1(t *testing.T) {
 		t.Errorf("got %v, %q, %v", got, notes, errs)
 	}
 	v.index[alice.Subject] = []string{"../../etc/passwd"}
-	if _, _, errs := find(t, v, Query{Subject: alice.Subject}); len(errs) != 1 || check.Of(errs[0]) != check.Server {
-		t.Errorf("got %v, want check server", errs)
+	if _, _, errs := find(t, v, Query{Subject: alice.Subject}); len(errs) != 1 || rule(errs[0]) != "SG-12" {
+		t.Errorf("got %v, want that the id is refused by SG-12", errs)
 	}
 	v.index[alice.Subject] = nil
 	for i := range MaxHits + 1 {
@@ -85,6 +89,63 @@ func TestFind1(t *testing.T) {
 	}
 	if _, _, errs := find(t, v, Query{Repo: "owner/name"}); len(errs) != 1 || check.Of(errs[0]) != check.Usage {
 		t.Errorf("got %v, want check usage", errs)
+	}
+}
+
+func TestER2_LM6_Query(t *testing.T) {
+	sum := sha256.Sum256(nil)
+	for _, tt := range []struct {
+		name string
+		q    Query
+		want string // rule
+	}{
+		{"subject", Query{Subject: "a"}, ""},
+		{"digest", Query{Hash: crypto.SHA256, Digest: sum[:]}, ""},
+		{"key", Query{Key: []byte("k")}, ""},
+		{"repository", Query{Repo: "owner/name"}, ""},
+		{"ER-2 nothing", Query{}, "ER-2"},
+		{"ER-2 two things", Query{Subject: "a", Repo: "owner/name"}, "ER-2"},
+		{"ER-2 repository without owner", Query{Repo: "name"}, "ER-2"},
+		{"LM-6 digest of no hash", Query{Digest: sum[:]}, "LM-6"},
+		{"LM-6 digest of a hash that is not here", Query{Hash: crypto.MD4, Digest: sum[:16]}, "LM-6"},
+		{"LM-6 digest too short", Query{Hash: crypto.SHA256, Digest: sum[:31]}, "LM-6"},
+		{"LM-6 digest of another hash", Query{Hash: crypto.SHA512, Digest: sum[:]}, "LM-6"},
+		{"LM-6 digest empty", Query{Hash: crypto.SHA256, Digest: []byte{}}, "LM-6"},
+	} {
+		if err := tt.q.Check(); rule(err) != tt.want || (err == nil) != (tt.want == "") {
+			t.Errorf("%s: got %v, want rule %q", tt.name, err, tt.want)
+		}
+	}
+}
+
+// Next adds the trees up, and stops at what a promise can hold.
+func TestLM5_Next(t *testing.T) {
+	for size, want := range map[string]check.Check{
+		"9007199254740992": "", "9007199254740993": check.Checkpoint, "9223372036854775807": check.Checkpoint,
+	} {
+		v := newWorld(t)
+		v.Log1.Edits = sigtest.LogEdits{Note: func(s string) string { return strings.Replace(s, "\n3\n", "\n"+size+"\n", 1) }}
+		n, err := v.v1(nil).Next(t.Context())
+		if check.Of(err) != want || want != "" && rule(err) != "LM-5" || want == "" && n != 1<<53 {
+			t.Errorf("%s: got %d, %v, want check %q", size, n, err, want)
+		}
+	}
+}
+
+// Entries of these tests are promised at the time of asking.
+func TestIndexAt(t *testing.T) {
+	v := newWorld(t)
+	for i := range 9 {
+		v.sign(1, fmt.Sprint("artifact ", i))
+	}
+	from, total := int64(sigtest.ShardOffset), int64(sigtest.ShardOffset+12)
+	for later, want := range map[time.Duration]int64{0: from, margin: from, margin + time.Second: total} {
+		if got, err := v.v1(nil).IndexAt(t.Context(), v.Clock.Now().Add(later), from, total); err != nil || got != want {
+			t.Errorf("%v later: got %d, %v, want %d", later, got, err, want)
+		}
+	}
+	if _, err := v.v1(nil).IndexAt(t.Context(), v.Clock.Now(), from, total+100); err == nil {
+		t.Error("want an error of an entry that is not there")
 	}
 }
 

@@ -57,6 +57,15 @@ func TestLG1_LogThatGrows(t *testing.T) {
 			if size != 0 && (h.Before == nil || h.Size < size) {
 				t.Errorf("got %+v after size %d", h, size)
 			}
+			seen := must(m.Last(v.reader(generation, m).Log(), h.Origin))
+			if seen == nil || seen.Note != h.Note || !seen.Last.Equal(v.Clock.Now()) {
+				t.Errorf("remembers %+v, want the checkpoint of size %d of now", seen, h.Size)
+			}
+			v.Clock.Add(time.Minute)
+			must(v.reader(generation, m).Heads(t.Context()))
+			if seen := must(m.Last(v.reader(generation, m).Log(), h.Origin)); !seen.Last.Equal(v.Clock.Now()) || seen.First.Equal(v.Clock.Now()) {
+				t.Errorf("remembers %+v, want that it was seen again now", seen)
+			}
 			size = h.Size
 			v.sign(generation, "artifact "+time.Duration(size).String())
 			v.Clock.Add(time.Minute)
@@ -196,13 +205,13 @@ func TestLG5_DamagedMemory(t *testing.T) {
 	// A checkpoint of another tree of the same log, in the file of this one.
 	h1 := must(v.v1(m).Heads(t.Context()))[0]
 	seen := must(m.Last(&v.root.Logs[0], h1.Origin))
-	text := strings.Replace(strings.Split(h1.Note, "\n\n")[0]+"\n", " - ", " - 9", 1)
+	text := strings.Replace(strings.Split(h1.Note, "\n\n")[0]+"\n", " - 1", " - 2", 1)
 	seen.Note = text + "\n" + v.Log1.Line(text)
 	if err := m.store(&v.root.Logs[0], seen); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := v.v1(m).Heads(t.Context()); check.Of(err) != check.FS {
-		t.Errorf("another tree: got %v, want check fs", err)
+	if _, err := v.v1(m).Heads(t.Context()); check.Of(err) != check.FS || !strings.Contains(err.Error(), "it is about") {
+		t.Errorf("another tree: got %v, want check fs and what it is about", err)
 	}
 	os.Remove(file)
 	os.Symlink("/etc/passwd", file)
@@ -219,6 +228,21 @@ func TestVerify(t *testing.T) {
 		got, err := v.reader(generation, m).Verify(t.Context(), &claim)
 		if err != nil || got.Entry.Raw.LogIndex != claim.LogIndex || got.From.Size >= got.Head.Size {
 			t.Fatalf("got %+v, %v", got, err)
+		}
+		if generation == 1 {
+			// A bundle need not have the promise of the log, but one that it has counts.
+			without, time, promise := claim, claim, claim
+			without.Promise = nil
+			time.IntegratedTime++
+			promise.Promise = append([]byte{claim.Promise[0] ^ 1}, claim.Promise[1:]...)
+			for name, tt := range map[string]struct {
+				claim *bundle.Entry
+				want  check.Check
+			}{"no promise": {&without, ""}, "E2 other time": {&time, check.SET}, "E1 other promise": {&promise, check.SET}} {
+				if _, err := v.v1(nil).Verify(t.Context(), tt.claim); check.Of(err) != tt.want {
+					t.Errorf("%s: got %v, want check %q", name, err, tt.want)
+				}
+			}
 		}
 		// The other history does not hold it.
 		w := v.twin()
@@ -242,11 +266,12 @@ func TestVerify(t *testing.T) {
 			"R2-1 other kind": {func(e *bundle.Entry) {
 				e.Kind, e.Version = "hashedrekord", map[int]string{1: "0.0.2", 2: "0.0.1"}[generation]
 			}, check.Entry},
-			"E6 body":            {func(e *bundle.Entry) { e.Body = []byte("{}") }, ""},
-			"no body":            {func(e *bundle.Entry) { e.Body = nil }, check.Entry},
-			"no proof":           {func(e *bundle.Entry) { e.Proof = nil }, check.Proof},
-			"F1 no checkpoint":   {func(e *bundle.Entry) { p := *e.Proof; p.Checkpoint = ""; e.Proof = &p }, check.Checkpoint},
-			"E3 F23 other index": {func(e *bundle.Entry) { e.LogIndex++ }, ""},
+			"E6 body":                             {func(e *bundle.Entry) { e.Body = []byte("{}") }, ""},
+			"no body":                             {func(e *bundle.Entry) { e.Body = nil }, check.Entry},
+			"no proof":                            {func(e *bundle.Entry) { e.Proof = nil }, check.Proof},
+			"F1 no checkpoint":                    {func(e *bundle.Entry) { p := *e.Proof; p.Checkpoint = ""; e.Proof = &p }, check.Checkpoint},
+			"E3 F23 other index":                  {func(e *bundle.Entry) { e.LogIndex++ }, map[int]check.Check{1: check.SET, 2: check.Proof}[generation]},
+			"E3 F23 other index, without promise": {func(e *bundle.Entry) { e.LogIndex++; e.Promise = nil }, map[int]check.Check{1: check.Server, 2: check.Proof}[generation]},
 		} {
 			bad := claim
 			tt.change(&bad)

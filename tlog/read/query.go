@@ -35,7 +35,7 @@ func (q *Query) Check() error {
 	if n != 1 {
 		return check.Refuse("ER-2", check.Usage, "want exactly one of subject, digest, key and repository, got %d", n)
 	}
-	if q.Digest != nil && (q.Hash == 0 || !q.Hash.Available() || len(q.Digest) != q.Hash.Size()) {
+	if q.Digest != nil && (!q.Hash.Available() || len(q.Digest) != q.Hash.Size()) {
 		return check.Refuse("LM-6", check.Usage, "digest has %d bytes, want those of its hash", len(q.Digest))
 	}
 	if q.Repo != "" && len(strings.Split(q.Repo, "/")) < 2 {

@@ -53,6 +53,33 @@ func TestEntry(t *testing.T) {
 	}
 }
 
+func TestLM5_NegativeIndex(t *testing.T) {
+	v := newWorld(t)
+	for generation, want := range map[int]check.Check{1: check.Usage, 2: check.NotFound} {
+		if _, err := v.reader(generation, nil).Entry(t.Context(), -1); check.Of(err) != want || rule(err) != "LM-5" {
+			t.Errorf("%d: got %v, want check %s by LM-5", generation, err, want)
+		}
+	}
+}
+
+// A log that answers with another entry, which is in it and proved.
+func TestLG4_K22_AnotherEntryOfTheLog(t *testing.T) {
+	v := newWorld(t)
+	want, other := v.sign(1, "artifact"), v.sign(1, "other artifact")
+	v.fault = func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		r.URL.RawQuery = strings.Replace(r.URL.RawQuery, fmt.Sprint(want.LogIndex), fmt.Sprint(other.LogIndex), 1)
+		next.ServeHTTP(w, r)
+	}
+	if e, err := v.v1(nil).Entry(t.Context(), want.LogIndex); e != nil || check.Of(err) != check.Server || rule(err) != "LG-4" {
+		t.Errorf("got %v, want check server by LG-4", err)
+	}
+	// An id may lack the tree.
+	v.fault = rewrite("/entries", func(s string) string { return strings.Replace(s, id(want)[:16], "", 1) })
+	if e, err := v.v1(nil).Entry(t.Context(), want.LogIndex); err != nil || e.ID != id(want) {
+		t.Errorf("id without tree: got %+v, %v", e, err)
+	}
+}
+
 func TestByID(t *testing.T) {
 	v := newWorld(t)
 	want := v.sign(1, "artifact")
@@ -222,6 +249,9 @@ func TestDecode(t *testing.T) {
 		if c := Decode([]byte(b)); c.Unread == nil || c.Identity != nil {
 			t.Errorf("%s: got %+v", name, c)
 		}
+	}
+	if c := Decode(make([]byte, maxBody+1)); check.Of(c.Unread) != check.Limit {
+		t.Errorf("LM-4: got %v, want check limit", c.Unread)
 	}
 	if c := Decode([]byte(`{"apiVersion":"0.0.1","kind":"rpm","spec":{}}`)); c.Kind != "rpm" || c.Version != "0.0.1" {
 		t.Errorf("got %q %q", c.Kind, c.Version)

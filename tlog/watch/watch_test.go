@@ -174,8 +174,10 @@ func TestPass(t *testing.T) {
 			check("again", nil)
 			w.State, w.From = nil, four.Entries[0].LogIndex
 			check("from an index", list(four))
-			w.State, w.Names = nil, []Name{{Subject: "alice@example.com", Issuer: "https://other.example.com"}}
+			w.State, w.Names = nil, []Name{{Subject: "alice@*", Issuer: "https://other.example.com"}}
 			check("another issuer", nil)
+			w.State, w.Names = nil, []Name{{Subject: "alice@*", Issuer: sigtest.Alice().Issuer}}
+			check("the issuer", list(four))
 		})
 	}
 }
@@ -267,6 +269,29 @@ func TestGlob(t *testing.T) {
 	}
 }
 
+func TestNames(t *testing.T) {
+	for _, tt := range []struct {
+		n               Name
+		subject, issuer string
+		want            bool
+	}{
+		{Name{"alice@example.com", ""}, "alice@example.com", "https://any", true},
+		{Name{"alice@example.com", "https://i.example"}, "alice@example.com", "https://i.example", true},
+		{Name{"alice@example.com", "https://i.example"}, "alice@example.com", "https://I.example", false},
+		{Name{"alice@example.com", "https://i.example"}, "alice@example.com", "https://i.example/", false},
+		{Name{"alice@example.com", "https://i.example"}, "alice@example.com", "", false},
+		{Name{"alice@example.com", "https://*.example"}, "alice@example.com", "https://i.example", true},
+		{Name{"alice@example.com", "https://i.example"}, "bob@example.com", "https://i.example", false},
+		{Name{"AZ@[", ""}, "az@[", "", true},
+		{Name{"AZ@[", ""}, "az@{", "", false},
+		{Name{"é", ""}, "É", "", false},
+	} {
+		if got := tt.n.Matches(tt.subject, tt.issuer); got != tt.want {
+			t.Errorf("%+v matches %q of %q: got %v", tt.n, tt.subject, tt.issuer, got)
+		}
+	}
+}
+
 // A log of certificates with one entry, for alice.
 type certificates struct {
 	w    *sigtest.World
@@ -315,6 +340,8 @@ func TestCertificates(t *testing.T) {
 	pass("first", &Watcher{Names: names, State: must(OpenState(path))}, 1)
 	pass("again", &Watcher{Names: names, State: must(OpenState(path))}, 0)
 	pass("another name", &Watcher{Names: []Name{{Subject: "bob@*"}}}, 0)
+	pass("the issuer", &Watcher{Names: []Name{{Subject: "*@example.com", Issuer: sigtest.Alice().Issuer}}}, 1)
+	pass("another issuer", &Watcher{Names: []Name{{Subject: "*@example.com", Issuer: "https://other.example.com"}}}, 0)
 	pass("since later", &Watcher{Names: names, Since: v.Clock.Now()}, 0)
 	known.Add(v.Sign([]byte("artifact")))
 	pass("our key", &Watcher{Names: names, Known: known}, 0)

@@ -6,6 +6,7 @@ import (
 	"crypto/sha512"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"testing"
@@ -175,6 +176,12 @@ func TestP_OneFault(t *testing.T) {
 			r.snapshot.Signed.Meta["targets.json"].Length = maxTargets + 1
 			r.publishSnapshotAsIs()
 		}},
+		{"P19 listed length of targets is negative", check.TUFLimit, "TU-6", func(r *repo) {
+			r.bump()
+			r.snapshot.Signed.Meta["targets.json"].Length = -1
+			r.publishSnapshotAsIs()
+			r.publishTimestampAsIs()
+		}},
 		{"P19 endless target", check.TUFLimit, "TU-8", func(r *repo) {
 			r.content[TrustedRoot] = append(r.content[TrustedRoot], '\n')
 			r.bump()
@@ -249,6 +256,25 @@ func TestP_OneFault(t *testing.T) {
 		}},
 		{"P29 signature is null", check.Parse, "LM-2", func(r *repo) {
 			r.files["/timestamp.json"] = edit(r.t, r.files["/timestamp.json"], func(m map[string]any) { m["signatures"] = []any{nil} })
+		}},
+		{"many keys", check.TUFLimit, "LM-1", func(r *repo) {
+			r.publishRoot(2, r.keys["root"], nil)
+			r.files["/2.root.json"] = edit(r.t, r.files["/2.root.json"], func(m map[string]any) {
+				keys := m["signed"].(map[string]any)["keys"].(map[string]any)
+				for i := range maxKeys {
+					keys[fmt.Sprint(i)] = map[string]any{}
+				}
+			})
+		}},
+		{"many delegated keys", check.TUFLimit, "LM-1", func(r *repo) {
+			r.bump()
+			r.files["/6.targets.json"] = edit(r.t, r.files["/6.targets.json"], func(m map[string]any) {
+				keys := map[string]any{}
+				for i := range maxKeys + 1 {
+					keys[fmt.Sprint(i)] = map[string]any{}
+				}
+				m["signed"].(map[string]any)["delegations"] = map[string]any{"keys": keys, "roles": []any{}}
+			})
 		}},
 		{"many signatures", check.TUFLimit, "LM-1", func(r *repo) {
 			r.publishRoot(2, r.keys["root"], nil)
@@ -464,6 +490,13 @@ func TestP_MustPass(t *testing.T) {
 }
 
 func TestTU4_P15_RotationForgivesFastForward(t *testing.T) {
+	for _, role := range []string{"timestamp", "snapshot"} {
+		t.Run(role, func(t *testing.T) { forgives(t, role) })
+	}
+}
+
+// forgives: a stolen key signs the largest version; new keys of a role begin anew.
+func forgives(t *testing.T, role string) {
 	r, clk, dir := seen(t)
 	r.timestamp.Signed.Version, r.snapshot.Signed.Version = math.MaxInt32, math.MaxInt32
 	r.publishSnapshot()
@@ -480,8 +513,9 @@ func TestTU4_P15_RotationForgivesFastForward(t *testing.T) {
 	r.publishRoot(2, r.keys["root"], nil)
 	want(t, client(t, r.config(dir, clk)).Refresh(t.Context()), check.TUFRollback, "TU-5")
 
-	r.keys["timestamp"] = []ed25519.PrivateKey{key("new ts")}
+	r.keys[role] = []ed25519.PrivateKey{key("new")}
 	r.publishRoot(3, r.keys["root"], nil)
+	r.publishSnapshot()
 	r.publishTimestamp()
 	// A crash after the root is saved must not lose the pardon.
 	r.hook = func(path string) (*fetch.Response, error) {
@@ -497,6 +531,16 @@ func TestTU4_P15_RotationForgivesFastForward(t *testing.T) {
 	}
 }
 
+// TestER2_NextStepIsKept: a step that was named where things went wrong is better
+// than one for all of the kind.
+func TestER2_NextStepIsKept(t *testing.T) {
+	r, clk := newRepo(t), &clock{day}
+	err := client(t, r.config("", clk)).explain(check.Refuse("TU-12", check.FS, "x").WithNext("check the disk"))
+	if e, ok := errors.AsType[*check.Error](err); !ok || e.Next != "check the disk" {
+		t.Errorf("got %v, want its own next step", err)
+	}
+}
+
 func TestTU3_P6_P50_TooManyRotations(t *testing.T) {
 	r, clk := newRepo(t), &clock{day}
 	for v := int64(2); v <= maxRotations+1; v++ {
@@ -507,6 +551,16 @@ func TestTU3_P6_P50_TooManyRotations(t *testing.T) {
 	}
 	r.publishRoot(maxRotations+2, r.keys["root"], nil)
 	want(t, fetchRoot(t, r.config("", clk)), check.TUFLimit, "TU-3")
+}
+
+func TestTU2_MirrorAndRootBelongTogether(t *testing.T) {
+	r, clk := newRepo(t), &clock{day}
+	for _, spoil := range []func(*Config){func(c *Config) { c.Mirror = "" }, func(c *Config) { c.Root = nil }} {
+		c := r.config("", clk)
+		spoil(c)
+		_, err := New(c)
+		want(t, err, check.Usage, "TU-2")
+	}
 }
 
 func TestTU2_P3_InitialRoot(t *testing.T) {

@@ -292,6 +292,8 @@ func TestTU1_P13_P52_Clock(t *testing.T) {
 	r.timestamp.Signed.Expires = day.AddDate(0, 0, 2) // fresh by the clock, expired by what was seen
 	r.publishTimestamp()
 	want(t, client(t, r.config(dir, clk)).Refresh(t.Context()), check.TUFFreeze, "TU-1")
+	// P52: by that clock what was fetched would be young for days; it is not.
+	want(t, fetchRoot(t, r.config(dir, clk)), check.TUFFreeze, "TU-1")
 	r.down()
 	cl := client(t, r.config(dir, clk))
 	if _, err := cl.Root(t.Context()); err != nil {
@@ -461,6 +463,12 @@ func TestTU12_N17_UnsafeCache(t *testing.T) {
 			link(t, cachePath(t, good), filepath.Join(dir, instance, cacheFile))
 			return dir
 		},
+		"instance is a file": func(t *testing.T, dir string) string {
+			if err := os.WriteFile(filepath.Join(dir, instance), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			return dir
+		},
 		"cache file is a directory": func(t *testing.T, dir string) string {
 			if err := os.MkdirAll(filepath.Join(dir, instance, cacheFile), 0o700); err != nil {
 				t.Fatal(err)
@@ -501,6 +509,9 @@ func TestTU12_N17_UnsafeCache(t *testing.T) {
 				return
 			}
 			want(t, err, check.FS, "TU-12")
+			if cl, err := New(cfg); err == nil {
+				want(t, cl.Refresh(t.Context()), check.FS, "TU-12")
+			}
 			if _, err := os.Stat(filepath.Join(dir, "elsewhere")); err == nil {
 				t.Fatal("the link was followed")
 			}

@@ -109,6 +109,9 @@ func TestTR3_P48_Useful(t *testing.T) {
 		if err := useful(&r, nil); (err == nil) != c.first {
 			t.Errorf("%s: got %v first, want useful %v", name, err, c.first)
 		}
+		if err := useful(&r, &r); (err == nil) != c.first {
+			t.Errorf("%s: got %v after one that had no more", name, err)
+		}
 		if err := useful(&r, full); (err == nil) != (name == "everything") {
 			t.Errorf("%s: got %v after a full one", name, err)
 		}
