@@ -25,8 +25,12 @@ func (c claimSource) find(artifact, predicate string) (claimSource, error) {
 	if c.bundle != "" || c.signature != "" {
 		return c, nil
 	}
-	if _, err := os.Stat(artifact); err != nil {
-		return c, fileError(artifact, err)
+	info, err := os.Stat(artifact)
+	if err == nil && info.IsDir() {
+		err = errNotRegular
+	}
+	if err != nil {
+		return c, artifactError(artifact, err)
 	}
 	suffixes := []string{".sigstore.json", ".sigstore", ".sigstore.jsonl"}
 	if predicate != "" {
@@ -37,12 +41,12 @@ func (c claimSource) find(artifact, predicate string) (claimSource, error) {
 			return claimSource{bundle: artifact + suffix}, nil
 		}
 	}
-	err := &check.Error{Check: check.NotFound, Err: fmt.Errorf("found no %s.sigstore.json, .sigstore or .sigstore.jsonl beside the file", printable(artifact, 256)),
+	none := &check.Error{Check: check.NotFound, Err: fmt.Errorf("found no %s.sigstore.json, .sigstore or .sigstore.jsonl beside the file", printable(artifact, 256)),
 		Next: "download the bundle that belongs to the file, or name it with --bundle"}
 	if exists(artifact + ".sig") {
-		err.Next = "there is a detached signature: name it with --signature, and its certificate with --certificate"
+		none.Next = "there is a detached signature: name it with --signature, and its certificate with --certificate"
 	}
-	return c, err
+	return c, none
 }
 
 func (c claimSource) String() string {
@@ -61,7 +65,7 @@ func (c claimSource) claims() iter.Seq2[*bundle.Bundle, error] {
 		case c.signature != "":
 			yield(c.detached())
 		case strings.HasSuffix(c.bundle, ".jsonl"):
-			f, err := os.Open(c.bundle)
+			f, _, err := openRegular(c.bundle)
 			if err != nil {
 				yield(nil, fileError(c.bundle, err))
 				return

@@ -1,12 +1,16 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"crypto"
 	"errors"
 	"io"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hallmarksign/hallmark/internal/check"
 )
 
 func TestTyped_LinesGoToWhoAsks(t *testing.T) {
@@ -32,5 +36,22 @@ func TestTyped_LinesGoToWhoAsks(t *testing.T) {
 		if line, err := e.line(t.Context()); err != io.EOF {
 			t.Errorf("got %q, %v; want the end", line, err)
 		}
+	}
+}
+
+// ER-1: a command that waits for standard input ends when it is interrupted.
+func TestER1_InterruptedWhileNothingArrives(t *testing.T) {
+	in, writer := io.Pipe()
+	defer writer.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if _, err := hashStdin(ctx, &env{stdin: in}, crypto.SHA256); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("hashing: got %v, want the error of the context", err)
+	}
+	var stderr bytes.Buffer
+	e := &env{args: []string{"whoami", "--identity-token", "-"}, stdin: in, stdout: io.Discard, stderr: &stderr,
+		getenv: func(string) string { return "" }, now: time.Now}
+	if status := run(ctx, e); status != check.ExitInterrupted {
+		t.Errorf("exit status is %d, want %d: %s", status, check.ExitInterrupted, stderr.String())
 	}
 }

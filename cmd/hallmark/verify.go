@@ -237,7 +237,7 @@ func (r *verifyRun) artifact(ctx context.Context, arg string, hashes []crypto.Ha
 	case isDigest(arg):
 		return verify.ParseDigest(arg)
 	case arg == "-":
-		return hashReader(ctx, r.e.stdin, "standard input", hashes...)
+		return hashStdin(ctx, r.e, hashes...)
 	}
 	return hashFile(ctx, arg, r.progress, hashes...)
 }

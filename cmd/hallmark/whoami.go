@@ -46,7 +46,7 @@ type providerReport struct {
 }
 
 func runWhoami(ctx context.Context, e *env, l *loginFlags, out *outputFlags) error {
-	given, err := l.given(e)
+	given, err := l.given(ctx, e)
 	if err != nil {
 		return err
 	}
