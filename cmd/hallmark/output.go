@@ -110,7 +110,7 @@ type (
 		Logs        []logJSON     `json:"logs,omitempty"`
 		SCTs        []sctJSON     `json:"scts,omitempty"`
 		Predicate   string        `json:"predicate_type,omitempty"`
-		Steps       []verify.Step `json:"steps,omitempty"`
+		Steps       []stepJSON    `json:"steps,omitempty"`
 		Weakened    []string      `json:"weakened"`
 		Warnings    []string      `json:"warnings"`
 		TrustedRoot string        `json:"trusted_root,omitempty"`
@@ -139,6 +139,10 @@ type (
 		Kind     string   `json:"kind"`
 		TreeSize int64    `json:"tree_size,omitempty"`
 		Evidence []string `json:"evidence"`
+	}
+	stepJSON struct {
+		Check check.Check `json:"check"`
+		Saw   string      `json:"saw"`
 	}
 	sctJSON struct {
 		Log  string    `json:"log"`
@@ -197,6 +201,8 @@ func (out *verdictJSON) fill(r *verify.Result, explain bool) {
 		out.Predicate = r.Statement.PredicateType
 	}
 	if explain {
-		out.Steps = r.Steps
+		for _, s := range r.Steps {
+			out.Steps = append(out.Steps, stepJSON(s))
+		}
 	}
 }

@@ -204,7 +204,7 @@ func (r *verifyRun) one(ctx context.Context, arg string) []verdict {
 		}
 		if v.err = err; err != nil {
 			v.err = named(arg, err)
-			if v.bundle != source.String() {
+			if b == nil || v.bundle != source.String() {
 				v.err = named(v.bundle, err)
 			}
 		}
