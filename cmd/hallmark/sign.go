@@ -112,6 +112,9 @@ func runSign(ctx context.Context, e *env, o *signOptions, args []string) (outcom
 	if isImages && o.image.pushOnly != "" {
 		return o.push(ctx, e, args)
 	}
+	if !isImages && o.bundle == "" {
+		args = withoutBundles(e, &o.output, args)
+	}
 	targets, err := o.targets(args, isImages)
 	if err != nil {
 		return outcome{}, err

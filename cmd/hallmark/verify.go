@@ -32,7 +32,8 @@ func newVerify(e *env, done *outcome) *cobra.Command {
 		Short: "Check who signed a file or an image, when, and where it is logged",
 		Long: `Check that each file was signed by the expected signer. The bundle is found
 beside the file (FILE.sigstore.json, then FILE.sigstore) or named by --bundle.
-Nothing is asked of any service: the bundle and the trust root decide.
+Nothing is asked of any service: the bundle and the trust root decide. Arguments
+that are the bundles of others are left out, so that dist/* means the files in it.
 
 The signatures of an image are looked for in its registry: by the referrers API,
 under the fallback tag and under the tags of the older scheme.`,
@@ -65,6 +66,9 @@ func runVerify(ctx context.Context, e *env, o *verifyOptions, args []string) (ou
 	isImages, err := images(args)
 	if err != nil {
 		return outcome{}, err
+	}
+	if !isImages && o.source == (claimSource{}) {
+		args = withoutBundles(e, &o.output, args)
 	}
 	if err := o.check(args, isImages); err != nil {
 		return outcome{}, err
