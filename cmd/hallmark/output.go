@@ -95,26 +95,26 @@ func signerText(s verify.Signed) string {
 // The JSON form of a verdict.
 type (
 	verdictJSON struct {
-		Schema      int           `json:"schema"`
-		Artifact    string        `json:"artifact"`
-		Bundle      string        `json:"bundle,omitempty"`
-		Found       string        `json:"found,omitempty"`
-		OK          bool          `json:"ok"`
-		Check       check.Check   `json:"check,omitempty"`
-		Rule        string        `json:"rule,omitempty"`
-		Error       string        `json:"error,omitempty"`
-		Next        string        `json:"next,omitempty"`
-		Digest      string        `json:"digest,omitempty"`
-		Signer      *signerJSON   `json:"signer,omitempty"`
-		Times       []timeJSON    `json:"times,omitempty"`
-		Logs        []logJSON     `json:"logs,omitempty"`
-		SCTs        []sctJSON     `json:"scts,omitempty"`
-		Predicate   string        `json:"predicate_type,omitempty"`
-		Steps       []stepJSON    `json:"steps,omitempty"`
-		Weakened    []string      `json:"weakened"`
-		Warnings    []string      `json:"warnings"`
-		TrustedRoot string        `json:"trusted_root,omitempty"`
-		Verify      string        `json:"verify,omitempty"`
+		Schema      int         `json:"schema"`
+		Artifact    string      `json:"artifact"`
+		Bundle      string      `json:"bundle,omitempty"`
+		Found       string      `json:"found,omitempty"`
+		OK          bool        `json:"ok"`
+		Check       check.Check `json:"check,omitempty"`
+		Rule        string      `json:"rule,omitempty"`
+		Error       string      `json:"error,omitempty"`
+		Next        string      `json:"next,omitempty"`
+		Digest      string      `json:"digest,omitempty"`
+		Signer      *signerJSON `json:"signer,omitempty"`
+		Times       []timeJSON  `json:"times,omitempty"`
+		Logs        []logJSON   `json:"logs,omitempty"`
+		SCTs        []sctJSON   `json:"scts,omitempty"`
+		Predicate   string      `json:"predicate_type,omitempty"`
+		Steps       []stepJSON  `json:"steps,omitempty"`
+		Weakened    []string    `json:"weakened"`
+		Warnings    []string    `json:"warnings"`
+		TrustedRoot string      `json:"trusted_root,omitempty"`
+		Verify      string      `json:"verify,omitempty"`
 	}
 	signerJSON struct {
 		Subject   string            `json:"subject,omitempty"`
