@@ -69,6 +69,9 @@ func run(ctx context.Context, e *env) (status int) {
 	}
 	switch {
 	case ctx.Err() != nil && err != nil:
+		if e.movement || e.terminal {
+			fmt.Fprintln(e.stderr) // the line of a progress bar, a question or the ^C
+		}
 		fmt.Fprintln(e.stderr, "hallmark: interrupted")
 		return check.ExitInterrupted
 	case err != nil:

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/hallmarksign/hallmark/internal/check"
 )
@@ -49,9 +50,35 @@ func TestER1_InterruptedWhileNothingArrives(t *testing.T) {
 		t.Errorf("hashing: got %v, want the error of the context", err)
 	}
 	var stderr bytes.Buffer
-	e := &env{args: []string{"whoami", "--identity-token", "-"}, stdin: in, stdout: io.Discard, stderr: &stderr,
+	e := &env{args: []string{"whoami", "--identity-token", "-"}, stdin: in, stdout: io.Discard, stderr: &stderr, movement: true,
 		getenv: func(string) string { return "" }, now: time.Now}
 	if status := run(ctx, e); status != check.ExitInterrupted {
 		t.Errorf("exit status is %d, want %d: %s", status, check.ExitInterrupted, stderr.String())
+	}
+	if got := stderr.String(); got != "\nhallmark: interrupted\n" {
+		t.Errorf("printed %q, want a line of its own", got)
+	}
+}
+
+// What is written over must fit on a line, however long names are.
+func TestProgress_FitsOnALine(t *testing.T) {
+	var out bytes.Buffer
+	p := &progress{w: &out}
+	r := p.reader(strings.NewReader(strings.Repeat("x", 1<<20)), "folder/"+strings.Repeat("n", 200), bigFile)
+	if _, err := io.Copy(io.Discard, r); err != nil {
+		t.Fatal(err)
+	}
+	show, stop := p.steps(strings.Repeat("l", 200))
+	show(1, 1000000)
+	stop()
+	bars := 0
+	for line := range strings.SplitSeq(out.String(), "\r") {
+		if n := utf8.RuneCountInString(line); n > 80 {
+			t.Errorf("%d columns: %q", n, line)
+		}
+		bars += strings.Count(line, "%")
+	}
+	if bars < 2 {
+		t.Errorf("saw %d bars, want both", bars)
 	}
 }

@@ -88,6 +88,9 @@ func runWhoami(ctx context.Context, e *env, l *loginFlags, out *outputFlags) err
 		return failed
 	case who == nil && e.ci():
 		return &check.Error{Check: check.OIDCToken, Err: errNoToken, Next: needsToken}
+	case who == nil && l.expect != "":
+		return check.Refuse("SG-7", check.OIDCToken, "nobody is known before the login, expected %q", l.expect).
+			WithNext("give --expect to sign, which holds whoever logs in to it")
 	case who == nil:
 		return nil // a person would be asked
 	}
@@ -121,6 +124,9 @@ func agentReport(ctx context.Context, e *env) string {
 	held, err := client.Status(ctx)
 	if err != nil {
 		return reasonOf(err)
+	}
+	if len(held) == 1 {
+		return "holds a login for sign --agent; see hallmark agent status"
 	}
 	return fmt.Sprintf("holds %d logins for sign --agent; see hallmark agent status", len(held))
 }
