@@ -85,7 +85,7 @@ func newLogGet(e *env, done *outcome) *cobra.Command {
 	cmd := logCommand(e, done, &cobra.Command{
 		Use:   "get INDEX | UUID | log:INDEX@LOG",
 		Short: "Print one entry, proved to be in the log",
-		Example: `  hallmark log get 154562758
+		Example: `  hallmark log get 154562758 --log rekor.sigstore.dev
   hallmark log get log:48151623@log2025-1.rekor.sigstore.dev --json`,
 	}, func(ctx context.Context, b *logbook, out *outputFlags, args []string) (outcome, error) {
 		if len(args) != 1 {
