@@ -67,6 +67,9 @@ func (o *watchOptions) watcher(b *logbook, note read.Note) (*watch.Watcher, erro
 	if len(o.identities) == 0 {
 		return nil, usage("say whose entries with --identity")
 	}
+	if o.every < time.Second {
+		return nil, usage("--every is %v, want 1s at least", o.every)
+	}
 	w := &watch.Watcher{Known: watch.Known{}, Note: note}
 	for _, pattern := range o.identities {
 		w.Names = append(w.Names, watch.Name{Subject: pattern})
