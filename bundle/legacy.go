@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/pem"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -73,12 +74,13 @@ func unwrap(data []byte) []byte {
 	return out
 }
 
-// setSignature takes a bare signature or a DSSE envelope.
+// setSignature takes a bare signature or a DSSE envelope, which is text: bytes of a
+// signature may begin like one.
 func (b *Bundle) setSignature(sig []byte, field string) error {
 	if len(sig) == 0 {
 		return check.Refuse("BP-9", check.Content, "is missing, want a signature").At(field)
 	}
-	if sig[0] != '{' {
+	if sig[0] != '{' || !utf8.Valid(sig) {
 		b.Message = &Message{Signature: sig}
 		return nil
 	}

@@ -182,6 +182,10 @@ func TestDetached(t *testing.T) {
 			t.Errorf("%s: (-want +got):\n%s", name, diff)
 		}
 	}
+	begins := []byte("{\xb5 an RSA signature begins like this, now and then")
+	if b, err := bundle.Detached(begins, der); err != nil || !bytes.Equal(b.Message.Signature, begins) {
+		t.Errorf("raw that begins like JSON: got %v, want a signature", err)
+	}
 	b, err := bundle.Detached([]byte(dsseText+"\n"), nil)
 	if err != nil || b.Envelope == nil || b.PublicKey == nil {
 		t.Errorf("envelope and key: got %+v, %v", b, err)

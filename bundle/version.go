@@ -70,7 +70,7 @@ func explain(err error, data []byte, mediaType string) error {
 		return check.Refuse("LM-2", check.Parse, "is an HTML page, want JSON").
 			WithNext("Download the bundle again: a login or error page was saved in its place")
 	case text[0] != '{' || mediaType == "":
-		return refused.WithNext("Give the bundle here, not the artifact: its name usually ends in .sigstore.json")
+		return refused.WithNext("give the bundle here, not the artifact: its name usually ends in .sigstore.json")
 	}
 	return err
 }

@@ -66,11 +66,25 @@ func resolveLayout(text string) (Artifact, error) {
 	return a, nil
 }
 
+var errNoLayout = errors.New("is neither a folder nor a file")
+
+// placeError says why the place of a layout can't be used, without naming it twice.
+func placeError(place string, err error) error {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		err = at.Err
+	}
+	return &check.Error{Check: check.FS, Rule: "O36", Field: strictjson.Clip(place), Err: err}
+}
+
 // openLayout opens a folder or an archive.
 func openLayout(place string) (*layout, error) {
 	info, err := os.Stat(place)
+	if err == nil && !info.IsDir() && !info.Mode().IsRegular() {
+		err = errNoLayout // opening a pipe would wait for its writer
+	}
 	if err != nil {
-		return nil, &check.Error{Check: check.FS, Rule: "O36", Err: err}
+		return nil, placeError(place, err)
 	}
 	l := &layout{path: place, tags: map[string]descriptor{}}
 	if info.IsDir() {
@@ -282,7 +296,7 @@ type section struct{ offset, size int64 }
 func openArchive(place string) (*archive, error) {
 	file, err := os.Open(place)
 	if err != nil {
-		return nil, &check.Error{Check: check.FS, Rule: "O36", Err: err}
+		return nil, placeError(place, err)
 	}
 	defer file.Close()
 	a := &archive{path: place, found: map[string]section{}}

@@ -74,7 +74,7 @@ func (v *Verifier) attainable() error {
 			return check.Refuse("TR-3", check.TrustRoot, "the trusted root has no usable %s", k.name)
 		}
 		if k.want > len(k.have) {
-			return check.Refuse("TT-3", check.Usage, "%d %s are demanded, the trusted root has %d", k.want, k.name, len(k.have))
+			return check.Refuse("TT-3", check.Usage, "%d %s of different operators are demanded, the trusted root has %d", k.want, k.name, len(k.have))
 		}
 	}
 	if v.evidence.SCTs > 0 && len(v.authorities) == 0 {

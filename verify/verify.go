@@ -156,7 +156,7 @@ func (v *Verifier) question(b *bundle.Bundle, a Artifact, p Policy, now time.Tim
 	}
 	if p.Content == Attestation && b.Envelope == nil {
 		return nil, check.Refuse("J33", check.Content, "is a signature over the artifact, want an attestation").
-			WithNext("ask for the signature instead")
+			WithNext("get the attestation from its publisher, or name the bundle that holds it")
 	}
 	return &question{bundle: b, artifact: a, policy: &p, now: now}, nil
 }

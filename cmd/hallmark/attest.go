@@ -73,10 +73,12 @@ func (a *attestOptions) check(args []string) error {
 func (a *attestOptions) suffix() string { return attestationSuffix(a.typeName) }
 
 // attestationSuffix is the end of the name of an attestation's bundle: types with
-// a short name have their own, so that a file can have several.
-func attestationSuffix(typeName string) string {
-	if _, short := predicateTypes[typeName]; short {
-		return "." + typeName + ".sigstore.json"
+// a short name have their own, so that a file can have several. Name and URI of a type
+// are the same type.
+func attestationSuffix(predicate string) string {
+	name := typeName(predicate)
+	if _, short := predicateTypes[name]; short {
+		return "." + name + ".sigstore.json"
 	}
 	return ".att.sigstore.json"
 }

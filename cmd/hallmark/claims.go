@@ -19,16 +19,54 @@ type claimSource struct {
 	certificate string // of the detached signature; "": a key of the verifier
 }
 
+// bundleSuffixes are the ends of the names that bundles have beside their file, in
+// the order in which they are looked for (BP-12).
+var bundleSuffixes = []string{".sigstore.json", ".sigstore", ".sigstore.jsonl"}
+
+// withoutBundles leaves out the bundles of other arguments, which a pattern such as
+// dist/* matches once a folder is signed, and says so.
+func withoutBundles(e *env, o *outputFlags, args []string) []string {
+	own := map[string]bool{}
+	for _, a := range args {
+		for _, suffix := range bundleSuffixes {
+			own[a+suffix] = true
+		}
+		for name := range predicateTypes {
+			own[a+attestationSuffix(name)] = true
+		}
+		own[a+attestationSuffix("")] = true
+	}
+	files := slices.DeleteFunc(slices.Clone(args), func(a string) bool { return own[a] })
+	if n := len(args) - len(files); n > 0 {
+		o.say(e, "left out %d of the arguments: they are the bundles of others", n)
+	}
+	return files
+}
+
+// signedFile returns the file that a bundle of this name belongs to, or "".
+func signedFile(name string) string {
+	for _, suffix := range bundleSuffixes {
+		if file, ok := strings.CutSuffix(name, suffix); ok {
+			return file
+		}
+	}
+	return ""
+}
+
 // find returns the source for an artifact: the given one, or the first of the
 // usual names beside it (BP-12), for an attestation that of its type first.
 func (c claimSource) find(artifact, predicate string) (claimSource, error) {
 	if c.bundle != "" || c.signature != "" {
 		return c, nil
 	}
-	if _, err := os.Stat(artifact); err != nil {
-		return c, fileError(artifact, err)
+	info, err := os.Stat(artifact)
+	if err == nil && info.IsDir() {
+		err = errNotRegular
 	}
-	suffixes := []string{".sigstore.json", ".sigstore", ".sigstore.jsonl"}
+	if err != nil {
+		return c, artifactError(artifact, err)
+	}
+	suffixes := slices.Clone(bundleSuffixes)
 	if predicate != "" {
 		suffixes = slices.Insert(suffixes, 0, attestationSuffix(predicate))
 	}
@@ -37,12 +75,15 @@ func (c claimSource) find(artifact, predicate string) (claimSource, error) {
 			return claimSource{bundle: artifact + suffix}, nil
 		}
 	}
-	err := &check.Error{Check: check.NotFound, Err: fmt.Errorf("found no %s.sigstore.json, .sigstore or .sigstore.jsonl beside the file", printable(artifact, 256)),
+	none := &check.Error{Check: check.NotFound, Err: fmt.Errorf("found no %s.sigstore.json, .sigstore or .sigstore.jsonl beside the file", printable(artifact, 256)),
 		Next: "download the bundle that belongs to the file, or name it with --bundle"}
-	if exists(artifact + ".sig") {
-		err.Next = "there is a detached signature: name it with --signature, and its certificate with --certificate"
+	switch file := signedFile(artifact); {
+	case file != "":
+		none.Next = "name the file that was signed, " + printable(file, 256) + ", not its bundle"
+	case exists(artifact + ".sig"):
+		none.Next = "there is a detached signature: name it with --signature, and its certificate with --certificate"
 	}
-	return c, err
+	return c, none
 }
 
 func (c claimSource) String() string {
@@ -61,7 +102,7 @@ func (c claimSource) claims() iter.Seq2[*bundle.Bundle, error] {
 		case c.signature != "":
 			yield(c.detached())
 		case strings.HasSuffix(c.bundle, ".jsonl"):
-			f, err := os.Open(c.bundle)
+			f, _, err := openRegular(c.bundle)
 			if err != nil {
 				yield(nil, fileError(c.bundle, err))
 				return

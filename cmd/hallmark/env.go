@@ -24,6 +24,8 @@ type env struct {
 
 func systemEnv() *env {
 	interactive := term.IsTerminal(int(os.Stderr.Fd()))
+	width, _, err := term.GetSize(int(os.Stderr.Fd()))
+	fits := err != nil || width == 0 || width >= barColumns // 0: not known
 	return &env{
 		args:     os.Args[1:],
 		stdin:    os.Stdin,
@@ -32,7 +34,7 @@ func systemEnv() *env {
 		getenv:   os.Getenv,
 		now:      time.Now,
 		terminal: interactive && term.IsTerminal(int(os.Stdin.Fd())),
-		movement: interactive && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
+		movement: interactive && fits && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 
 	"github.com/hallmarksign/hallmark/internal/check"
@@ -14,19 +15,11 @@ import (
 // hashFile hashes the file at path in constant memory and refuses one that
 // changed while it was read (SG-16, N7-N9).
 func hashFile(ctx context.Context, path string, p *progress, hashes ...crypto.Hash) (verify.Artifact, error) {
-	f, err := os.Open(path)
+	f, before, err := openRegular(path)
 	if err != nil {
-		return verify.Artifact{}, fileError(path, err)
+		return verify.Artifact{}, artifactError(path, err)
 	}
 	defer f.Close()
-	before, err := f.Stat()
-	if err != nil {
-		return verify.Artifact{}, fileError(path, err)
-	}
-	if !before.Mode().IsRegular() {
-		return verify.Artifact{}, &check.Error{Check: check.FS, Field: printable(path, 256), Err: errNotRegular,
-			Next: `for a pipe or a device use "-" and redirect standard input`}
-	}
 	artifact, err := hashReader(ctx, p.reader(f, path, before.Size()), path, hashes...)
 	if err != nil {
 		return verify.Artifact{}, err
@@ -40,6 +33,27 @@ func hashFile(ctx context.Context, path string, p *progress, hashes ...crypto.Ha
 			Err: errors.New("changed while it was read"), Next: "run again when nothing writes to the file"}
 	}
 	return artifact, nil
+}
+
+// artifactError says why an argument is no file to hash, and what to write instead.
+func artifactError(arg string, err error) error {
+	refused := fileError(arg, err)
+	switch info, _ := os.Stat(arg); {
+	case info != nil && info.IsDir():
+		return refused.WithNext("name the files in it, or make one archive of them")
+	case errors.Is(err, errNotRegular):
+		return refused.WithNext(`for a pipe or a device use "-" and redirect standard input`)
+	case errors.Is(err, fs.ErrNotExist) && likeImage(arg):
+		return refused.WithNext("if you mean an image, write docker://" + arg)
+	}
+	return refused
+}
+
+// hashStdin hashes standard input.
+func hashStdin(ctx context.Context, e *env, hashes ...crypto.Hash) (verify.Artifact, error) {
+	in, done := e.input(ctx)
+	defer done()
+	return hashReader(ctx, in, "standard input", hashes...)
 }
 
 func hashReader(ctx context.Context, r io.Reader, name string, hashes ...crypto.Hash) (verify.Artifact, error) {

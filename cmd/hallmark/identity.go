@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"regexp"
 	"strings"
 
@@ -129,7 +130,11 @@ func keyFile(path string) (verify.Signer, error) {
 	}
 	key, err := verify.ParsePublicKey(data)
 	if err != nil {
-		return nil, &check.Error{Check: check.Usage, Field: path, Err: err, Next: "give a public key in PEM (BEGIN PUBLIC KEY)"}
+		var refused *check.Error
+		if errors.As(err, &refused) {
+			err = refused.Err // for the check is named already
+		}
+		return nil, &check.Error{Check: check.Usage, Field: printable(path, 256), Err: err, Next: "give a public key in PEM (BEGIN PUBLIC KEY)"}
 	}
 	return verify.Key{Public: key}, nil
 }

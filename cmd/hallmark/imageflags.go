@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -100,6 +101,15 @@ func isImage(arg string) bool {
 	first, _, found := strings.Cut(arg, "/")
 	registry := found && (strings.ContainsAny(first, ".:") && !strings.HasPrefix(first, ".") || first == "localhost")
 	return registry || strings.Contains(arg, "@sha256:")
+}
+
+// likeImage reports whether an argument that is no file may be the name of an image
+// as Docker takes it, without a registry.
+func likeImage(arg string) bool {
+	if strings.HasPrefix(arg, ".") || filepath.IsAbs(arg) || strings.ContainsAny(arg, " \\") {
+		return false
+	}
+	return strings.Contains(arg, ":") || strings.Contains(arg, "/") && filepath.Ext(arg) == ""
 }
 
 // reference returns the image name of an argument.

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -84,7 +85,7 @@ func newLogGet(e *env, done *outcome) *cobra.Command {
 	cmd := logCommand(e, done, &cobra.Command{
 		Use:   "get INDEX | UUID | log:INDEX@LOG",
 		Short: "Print one entry, proved to be in the log",
-		Example: `  hallmark log get 154562758
+		Example: `  hallmark log get 154562758 --log rekor.sigstore.dev
   hallmark log get log:48151623@log2025-1.rekor.sigstore.dev --json`,
 	}, func(ctx context.Context, b *logbook, out *outputFlags, args []string) (outcome, error) {
 		if len(args) != 1 {
@@ -123,7 +124,7 @@ func (b *logbook) entry(ctx context.Context, name string) (*read.Entry, error) {
 	}
 	index, err := strconv.ParseInt(name, 10, 64)
 	if err != nil || index < 0 {
-		return nil, usage("%q is neither an index nor an id", name).WithNext("hallmark log get INDEX, or log:INDEX@LOG")
+		return nil, usage("%q is neither an index nor an id", name).WithNext("write INDEX with --log NAME, or log:INDEX@NAME")
 	}
 	l, err := b.one(ctx)
 	if err != nil {
@@ -167,8 +168,12 @@ func (b *logbook) verifyArgument(ctx context.Context, out *outputFlags, arg stri
 	if err != nil {
 		return nil, err
 	}
+	from := "the bundle"
+	if !exists(arg) {
+		from = "its entry"
+	}
 	for i := range claims {
-		v, err := b.verifyEntry(ctx, out, &claims[i])
+		v, err := b.verifyEntry(ctx, out, &claims[i], from)
 		if err != nil {
 			return nil, err
 		}
@@ -180,6 +185,9 @@ func (b *logbook) verifyArgument(ctx context.Context, out *outputFlags, arg stri
 // claims returns the entries of a bundle, or the one at an index.
 func (b *logbook) claims(ctx context.Context, arg string) ([]bundle.Entry, error) {
 	if !exists(arg) {
+		if _, err := os.Stat(arg); strings.ContainsAny(arg, "./") && !strings.HasPrefix(arg, "log:") {
+			return nil, fileError(arg, err)
+		}
 		entry, err := b.entry(ctx, arg)
 		if err != nil {
 			return nil, err
@@ -200,7 +208,8 @@ func (b *logbook) claims(ctx context.Context, arg string) ([]bundle.Entry, error
 	return claim.Entries, nil
 }
 
-func (b *logbook) verifyEntry(ctx context.Context, out *outputFlags, claim *bundle.Entry) (*read.Verified, error) {
+// verifyEntry verifies one entry and says from where it was known.
+func (b *logbook) verifyEntry(ctx context.Context, out *outputFlags, claim *bundle.Entry, from string) (*read.Verified, error) {
 	l, err := b.byID(ctx, claim.LogID)
 	if err != nil {
 		return nil, err
@@ -213,8 +222,8 @@ func (b *logbook) verifyEntry(ctx context.Context, out *outputFlags, claim *bund
 		return v, writeJSON(b.e.stdout, map[string]any{"schema": schema, "ok": true, "log": v.Head.Origin,
 			"index": claim.LogIndex, "tree_size": v.Head.Size, "claimed_tree_size": v.From.Size})
 	}
-	_, err = fmt.Fprintf(b.e.stdout, "ok  %s #%d  in the tree of %d entries, which continues the %d of the bundle\n",
-		printable(v.Head.Origin, 256), claim.LogIndex, v.Head.Size, v.From.Size)
+	_, err = fmt.Fprintf(b.e.stdout, "ok  %s #%d  in the tree of %d entries, which continues the %d of %s\n",
+		printable(v.Head.Origin, 256), claim.LogIndex, v.Head.Size, v.From.Size, from)
 	return v, err
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/x509"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -45,6 +46,10 @@ and continued from there the next time.`,
 }
 
 func (o *findOptions) query(ctx context.Context, e *env) (q read.Query, err error) {
+	given := slices.DeleteFunc([]string{o.email, o.digest, o.key, o.repo}, func(s string) bool { return s == "" })
+	if len(given) != 1 {
+		return q, usage("want one of --email, --digest, --key and --repo, got %d", len(given)).WithNext("hallmark log find --email alice@example.com")
+	}
 	q = read.Query{Subject: o.email, Repo: o.repo}
 	if o.since != "" {
 		if q.Since, err = parseDate(o.since); err != nil {

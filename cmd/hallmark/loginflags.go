@@ -81,13 +81,15 @@ func (l *loginFlags) connector() (string, error) {
 
 // given returns a provider of a token that was given, or nil. A token is read
 // before anything slow is done, and refused on the command line (M1).
-func (l *loginFlags) given(e *env) (oidc.Provider, error) {
+func (l *loginFlags) given(ctx context.Context, e *env) (oidc.Provider, error) {
 	if err := l.check(); err != nil {
 		return nil, err
 	}
 	switch {
 	case l.tokenFile == "-":
-		return from("standard input", e.stdin, e)
+		in, done := e.input(ctx)
+		defer done()
+		return from("standard input", in, e)
 	case l.tokenFile != "":
 		if strings.Count(l.tokenFile, ".") == 2 && strings.HasPrefix(l.tokenFile, "ey") && !exists(l.tokenFile) {
 			return nil, usage("--identity-token takes a file, not a token: other users can read command lines").

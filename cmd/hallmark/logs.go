@@ -70,7 +70,7 @@ func (l *logFlags) open(ctx context.Context, e *env, out *outputFlags) (*logbook
 			return nil, err
 		}
 		if services, err = trustroot.ParseSigningConfig(data); err != nil {
-			return nil, err
+			return nil, named(l.config, err)
 		}
 	}
 	for _, k := range read.Logs(root, services) {

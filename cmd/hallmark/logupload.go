@@ -49,8 +49,8 @@ hallmark-log-upload makes these entries; it is installed apart.
   tuf                  signed metadata: --key is the root.json
   cose                 a COSE_Sign1 message: --key
   rfc3161              a timestamp response`,
-		Example: `  hallmark log upload app.tar.gz --signature app.tar.gz.sig --key key.pub
-  hallmark log upload sha256:3b5d... --signature app.sig --certificate signer.pem --yes
+		Example: `  hallmark log upload app.tar.gz --signature app.tar.gz.sig --key key.pub --log rekor.sigstore.dev
+  hallmark log upload sha256:3b5d... --signature app.sig --certificate signer.pem --log rekor.sigstore.dev --yes
   hallmark log upload app.tar.gz --type pgp --signature app.tar.gz.asc --key signer.asc --log rekor.example.com`,
 		Args: func(_ *cobra.Command, args []string) error { return o.check(args) },
 	}, func(ctx context.Context, b *logbook, out *outputFlags, args []string) (outcome, error) {

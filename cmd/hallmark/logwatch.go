@@ -2,9 +2,13 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -36,8 +40,8 @@ func newLogWatch(e *env, done *outcome) *cobra.Command {
 		Use:   "watch --identity PATTERN...",
 		Short: "Report entries in your name that you don't know; exit status 10 if there are any",
 		Long: `Look for entries in certain names that are in none of the known bundles, and print
-each. The next run goes on where this one ended. In a pattern * stands for any
-text. The exit status is 10 if anything was found, 0 if nothing was.
+each. The next run for the same names goes on where this one ended. In a pattern *
+stands for any text. The exit status is 10 if anything was found, 0 if nothing was.
 
 With --certificates the certificate transparency logs of the trusted root are read
 too, at their addresses there: those of RFC 6962 and those made of tiles
@@ -53,7 +57,7 @@ reads 100,000 certificates at most, so begin with --since in a large log.`,
 	f := cmd.Flags()
 	f.StringArrayVar(&o.identities, "identity", nil, "subject `PATTERN` to look for; repeat for several")
 	f.StringArrayVar(&o.known, "known", nil, "bundle `FILE` whose entries are no news; further arguments are such files too")
-	f.StringVar(&o.since, "since", "", "begin at this `DATE`, or index with --log, in a log that was not watched before")
+	f.StringVar(&o.since, "since", "", "begin at this `DATE`, or index with --log, in a log that was not watched for these names before")
 	f.BoolVar(&o.certificates, "certificates", false, "look in the certificate transparency logs as well: certificates issued to these names")
 	f.BoolVar(&o.follow, "follow", false, "go on until interrupted")
 	f.DurationVar(&o.every, "every", 5*time.Minute, "with --follow: time between two looks")
@@ -63,6 +67,9 @@ reads 100,000 certificates at most, so begin with --since in a large log.`,
 func (o *watchOptions) watcher(b *logbook, note read.Note) (*watch.Watcher, error) {
 	if len(o.identities) == 0 {
 		return nil, usage("say whose entries with --identity")
+	}
+	if o.every < time.Second {
+		return nil, usage("--every is %v, want 1s at least", o.every)
 	}
 	w := &watch.Watcher{Known: watch.Known{}, Note: note}
 	for _, pattern := range o.identities {
@@ -93,9 +100,16 @@ func (o *watchOptions) watcher(b *logbook, note read.Note) (*watch.Watcher, erro
 		}
 	}
 	if b.dir != "" {
-		w.State, err = watch.OpenState(filepath.Join(b.dir, "watch.json"))
+		w.State, err = watch.OpenState(filepath.Join(b.dir, stateFile(o.identities)))
 	}
 	return w, err
+}
+
+// stateFile names the file that says where the passes for these names ended. Others
+// have their own: what one pass went over, it looked at for its names only.
+func stateFile(identities []string) string {
+	names := slices.Compact(slices.Sorted(slices.Values(identities)))
+	return fmt.Sprintf("watch-%x.json", sha256.Sum256([]byte(strings.Join(names, "\x00"))))
 }
 
 func (o *watchOptions) watch(ctx context.Context, e *env, b *logbook, out *outputFlags) (outcome, error) {

@@ -98,26 +98,26 @@ func signerText(s verify.Signed) string {
 // The JSON form of a verdict.
 type (
 	verdictJSON struct {
-		Schema      int           `json:"schema"`
-		Artifact    string        `json:"artifact"`
-		Bundle      string        `json:"bundle,omitempty"`
-		Found       string        `json:"found,omitempty"`
-		OK          bool          `json:"ok"`
-		Check       check.Check   `json:"check,omitempty"`
-		Rule        string        `json:"rule,omitempty"`
-		Error       string        `json:"error,omitempty"`
-		Next        string        `json:"next,omitempty"`
-		Digest      string        `json:"digest,omitempty"`
-		Signer      *signerJSON   `json:"signer,omitempty"`
-		Times       []timeJSON    `json:"times,omitempty"`
-		Logs        []logJSON     `json:"logs,omitempty"`
-		SCTs        []sctJSON     `json:"scts,omitempty"`
-		Predicate   string        `json:"predicate_type,omitempty"`
-		Steps       []verify.Step `json:"steps,omitempty"`
-		Weakened    []string      `json:"weakened"`
-		Warnings    []string      `json:"warnings"`
-		TrustedRoot string        `json:"trusted_root,omitempty"`
-		Verify      string        `json:"verify,omitempty"`
+		Schema      int         `json:"schema"`
+		Artifact    string      `json:"artifact"`
+		Bundle      string      `json:"bundle,omitempty"`
+		Found       string      `json:"found,omitempty"`
+		OK          bool        `json:"ok"`
+		Check       check.Check `json:"check,omitempty"`
+		Rule        string      `json:"rule,omitempty"`
+		Error       string      `json:"error,omitempty"`
+		Next        string      `json:"next,omitempty"`
+		Digest      string      `json:"digest,omitempty"`
+		Signer      *signerJSON `json:"signer,omitempty"`
+		Times       []timeJSON  `json:"times,omitempty"`
+		Logs        []logJSON   `json:"logs,omitempty"`
+		SCTs        []sctJSON   `json:"scts,omitempty"`
+		Predicate   string      `json:"predicate_type,omitempty"`
+		Steps       []stepJSON  `json:"steps,omitempty"`
+		Weakened    []string    `json:"weakened"`
+		Warnings    []string    `json:"warnings"`
+		TrustedRoot string      `json:"trusted_root,omitempty"`
+		Verify      string      `json:"verify,omitempty"`
 	}
 	signerJSON struct {
 		Subject   string            `json:"subject,omitempty"`
@@ -142,6 +142,10 @@ type (
 		Kind     string   `json:"kind"`
 		TreeSize int64    `json:"tree_size,omitempty"`
 		Evidence []string `json:"evidence"`
+	}
+	stepJSON struct {
+		Check check.Check `json:"check"`
+		Saw   string      `json:"saw"`
 	}
 	sctJSON struct {
 		Log  string    `json:"log"`
@@ -223,6 +227,8 @@ func (out *verdictJSON) fill(r *verify.Result, explain bool) {
 		out.Predicate = r.Statement.PredicateType
 	}
 	if explain {
-		out.Steps = r.Steps
+		for _, s := range r.Steps {
+			out.Steps = append(out.Steps, stepJSON(s))
+		}
 	}
 }

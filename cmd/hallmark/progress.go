@@ -2,9 +2,17 @@ package main
 
 import (
 	"io"
+	"path/filepath"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
+)
+
+// A bar, its text and its numbers must fit on a line: the next state is written over
+// it, and what went on to a second line would stay.
+const (
+	maxBarText = 32 // bytes
+	barColumns = 72 // a terminal of fewer gets no bar
 )
 
 // bigFile is the size in bytes from which hashing shows progress.
@@ -28,7 +36,7 @@ func (p *progress) reader(r io.Reader, name string, size int64) io.Reader {
 	}
 	bar := progressbar.NewOptions64(size,
 		progressbar.OptionSetWriter(p.w),
-		progressbar.OptionSetDescription("hashing "+printable(name, 64)),
+		progressbar.OptionSetDescription("hashing "+printable(filepath.Base(name), maxBarText-len("hashing "))),
 		progressbar.OptionShowBytes(true),
 		progressbar.OptionThrottle(100*time.Millisecond),
 		progressbar.OptionClearOnFinish(),
@@ -61,7 +69,7 @@ func (p *progress) steps(what string) (show func(done, all int64), stop func()) 
 	}
 	bar := progressbar.NewOptions64(1,
 		progressbar.OptionSetWriter(p.w),
-		progressbar.OptionSetDescription(printable(what, 128)),
+		progressbar.OptionSetDescription(printable(what, maxBarText)),
 		progressbar.OptionShowCount(),
 		progressbar.OptionThrottle(100*time.Millisecond),
 		progressbar.OptionClearOnFinish(),

@@ -69,6 +69,9 @@ func run(ctx context.Context, e *env) (status int) {
 	}
 	switch {
 	case ctx.Err() != nil && err != nil:
+		if e.movement || e.terminal {
+			fmt.Fprintln(e.stderr) // the line of a progress bar, a question or the ^C
+		}
 		fmt.Fprintln(e.stderr, "hallmark: interrupted")
 		return check.ExitInterrupted
 	case err != nil:
@@ -139,7 +142,47 @@ key they must keep, and verifies what others signed.`,
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	markInformed(root, done)
+	markUsage(root)
 	return root
+}
+
+// markUsage makes refusals of arguments by the CLI library errors of usage, and
+// lets its own commands refuse what they don't know.
+func markUsage(cmd *cobra.Command) {
+	if validate := cmd.Args; validate != nil {
+		cmd.Args = func(c *cobra.Command, args []string) error {
+			err := validate(c, args)
+			switch {
+			case err == nil || check.Of(err) != check.Internal:
+				return err
+			case c.HasSubCommands():
+				_, path, _ := strings.Cut(c.CommandPath(), " ")
+				return noCommand(c, path+" "+args[0])
+			}
+			return usage("want no argument, got %q", args[0]).WithNext(fmt.Sprintf("run %q for the flags", c.CommandPath()+" --help"))
+		}
+	}
+	switch cmd.CommandPath() {
+	case "hallmark completion":
+		cmd.RunE = func(c *cobra.Command, _ []string) error {
+			return usage("say for which shell").WithNext(fmt.Sprintf("run %q for the list", c.CommandPath()+" --help"))
+		}
+	case "hallmark help":
+		cmd.Args = func(c *cobra.Command, args []string) error {
+			found, rest, err := c.Root().Find(args)
+			if err != nil || len(rest) > 0 && found.HasSubCommands() {
+				return noCommand(c.Root(), strings.Join(args, " "))
+			}
+			return nil
+		}
+	}
+	for _, c := range cmd.Commands() {
+		markUsage(c)
+	}
+}
+
+func noCommand(parent *cobra.Command, name string) error {
+	return usage("there is no command %q", name).WithNext(fmt.Sprintf("run %q for the list", parent.CommandPath()+" --help"))
 }
 
 // markInformed lets the commands of the CLI library succeed: help and shell

@@ -78,7 +78,8 @@ func (o *signOptions) signingConfig(ctx context.Context, client *tuf.Client) (*t
 	if err != nil {
 		return nil, err
 	}
-	return trustroot.ParseSigningConfig(data)
+	config, err := trustroot.ParseSigningConfig(data)
+	return config, named(o.config, err)
 }
 
 // signer returns a signer that uses the chosen services. A log that the trusted

@@ -112,11 +112,14 @@ func runSign(ctx context.Context, e *env, o *signOptions, args []string) (outcom
 	if isImages && o.image.pushOnly != "" {
 		return o.push(ctx, e, args)
 	}
+	if !isImages && o.bundle == "" {
+		args = withoutBundles(e, &o.output, args)
+	}
 	targets, err := o.targets(args, isImages)
 	if err != nil {
 		return outcome{}, err
 	}
-	tokens, err := o.login.given(e)
+	tokens, err := o.login.given(ctx, e)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -152,7 +155,7 @@ func runSign(ctx context.Context, e *env, o *signOptions, args []string) (outcom
 
 func hashTarget(ctx context.Context, e *env, arg string, p *progress) (verify.Artifact, error) {
 	if arg == "-" {
-		return hashReader(ctx, e.stdin, "standard input", crypto.SHA256)
+		return hashStdin(ctx, e, crypto.SHA256)
 	}
 	return hashFile(ctx, arg, p, crypto.SHA256)
 }

@@ -208,6 +208,9 @@ func (r *signRun) print(t *target) error {
 func (r *signRun) publish(t *target) string {
 	line := "hallmark verify "
 	name := t.arg
+	if strings.HasPrefix(name, "-") && name != "-" {
+		name = "./" + name
+	}
 	if name == "-" {
 		line, name = "hallmark verify - --bundle "+quoted(t.output)+" ", ""
 	} else {
@@ -216,7 +219,7 @@ func (r *signRun) publish(t *target) string {
 			if line = "hallmark verify " + quoted(strings.TrimSuffix(name, " (tag)")) + " "; t.output != "" {
 				line += "--bundle " + quoted(t.output) + " "
 			}
-		} else if t.output != name+".sigstore.json" && (r.o.attest == nil || t.output != name+r.o.attest.suffix()) {
+		} else if t.output != t.arg+".sigstore.json" && (r.o.attest == nil || t.output != t.arg+r.o.attest.suffix()) {
 			line += "--bundle " + quoted(t.output) + " "
 		}
 	}

@@ -35,12 +35,18 @@ func newTrustStatus(e *env, done *outcome) *cobra.Command {
 		Example: "  hallmark trust status --instance staging",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := output.check(); err != nil {
+				return err
+			}
 			s, err := trust.status(cmd.Context(), e)
 			if err != nil {
 				return err
 			}
 			*done = informed()
-			if output.json {
+			switch {
+			case output.quiet:
+				return nil
+			case output.json:
 				return s.writeJSON(e.stdout)
 			}
 			return s.writeText(e.stdout)

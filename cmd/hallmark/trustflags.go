@@ -66,7 +66,7 @@ func (t *trustFlags) root(ctx context.Context, e *env, out *outputFlags) (*trust
 			return nil, nil, err
 		}
 		root, err := trustroot.Parse(data)
-		return root, nil, err
+		return root, nil, named(t.trustedRoot, err)
 	}
 	client, err := t.client(e)
 	if err != nil {

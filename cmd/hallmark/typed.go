@@ -18,6 +18,18 @@ type typed struct {
 	lines chan string
 }
 
+// input returns standard input whole, for a reader that ends with its context also
+// while nothing arrives. Waiting for it can't be ended, but the process can.
+func (e *env) input(ctx context.Context) (in io.Reader, done func()) {
+	r, w := io.Pipe()
+	stop := context.AfterFunc(ctx, func() { _ = w.CloseWithError(context.Cause(ctx)) })
+	go func() {
+		_, err := io.Copy(w, e.stdin)
+		_ = w.CloseWithError(err)
+	}()
+	return r, func() { stop(); _ = r.Close() }
+}
+
 // line returns the next line that is typed, cut at maxLine, or the error of a
 // context that ended, or io.EOF.
 func (e *env) line(ctx context.Context) (string, error) {

@@ -33,7 +33,8 @@ func newVerify(e *env, done *outcome) *cobra.Command {
 		Short: "Check who signed a file or an image, when, and where it is logged",
 		Long: `Check that each file was signed by the expected signer. The bundle is found
 beside the file (FILE.sigstore.json, then FILE.sigstore) or named by --bundle.
-Nothing is asked of any service: the bundle and the trust root decide.
+Nothing is asked of any service: the bundle and the trust root decide. Arguments
+that are the bundles of others are left out, so that dist/* means the files in it.
 
 The signatures of an image are looked for in its registry: by the referrers API,
 under the fallback tag and under the tags of the older scheme.`,
@@ -67,6 +68,9 @@ func runVerify(ctx context.Context, e *env, o *verifyOptions, args []string) (ou
 	isImages, err := images(args)
 	if err != nil {
 		return outcome{}, err
+	}
+	if !isImages && o.source == (claimSource{}) {
+		args = withoutBundles(e, &o.output, args)
 	}
 	if err := o.check(args, isImages); err != nil {
 		return outcome{}, err
@@ -228,7 +232,7 @@ func (r *verifyRun) one(ctx context.Context, arg string) []verdict {
 		}
 		if v.err = err; err != nil {
 			v.err = named(arg, err)
-			if v.bundle != source.String() {
+			if b == nil || v.bundle != source.String() {
 				v.err = named(v.bundle, err)
 			}
 		}
@@ -265,7 +269,7 @@ func (r *verifyRun) artifact(ctx context.Context, arg string, hashes []crypto.Ha
 	case isDigest(arg):
 		return verify.ParseDigest(arg)
 	case arg == "-":
-		return hashReader(ctx, r.e.stdin, "standard input", hashes...)
+		return hashStdin(ctx, r.e, hashes...)
 	}
 	return hashFile(ctx, arg, r.progress, hashes...)
 }

@@ -46,7 +46,7 @@ type providerReport struct {
 }
 
 func runWhoami(ctx context.Context, e *env, l *loginFlags, out *outputFlags) error {
-	given, err := l.given(e)
+	given, err := l.given(ctx, e)
 	if err != nil {
 		return err
 	}
@@ -89,8 +89,8 @@ func runWhoami(ctx context.Context, e *env, l *loginFlags, out *outputFlags) err
 	case who == nil && e.ci():
 		return &check.Error{Check: check.OIDCToken, Err: errNoToken, Next: needsToken}
 	case who == nil && l.expect != "":
-		return &check.Error{Check: check.OIDCToken, Rule: "ER-2", Err: errors.New("a person would be asked, so it is not known who would sign"),
-			Next: "sign with --expect: it stops before anything is public"}
+		return check.Refuse("SG-7", check.OIDCToken, "nobody is known before the login, expected %q", l.expect).
+			WithNext("give --expect to sign, which holds whoever logs in to it")
 	case who == nil:
 		return nil // a person would be asked
 	}
@@ -124,6 +124,9 @@ func agentReport(ctx context.Context, e *env) string {
 	held, err := client.Status(ctx)
 	if err != nil {
 		return reasonOf(err)
+	}
+	if len(held) == 1 {
+		return "holds a login for sign --agent; see hallmark agent status"
 	}
 	return fmt.Sprintf("holds %d logins for sign --agent; see hallmark agent status", len(held))
 }

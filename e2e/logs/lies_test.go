@@ -97,7 +97,7 @@ func (s *scene) ask(t *testing.T, q question, want refusal) {
 		t.Errorf("%s\nprints %s", r.Line, r.Stdout)
 	}
 	// A watch that was refused begins anew the next time.
-	if left, _ := filepath.Glob(filepath.Join(home, "logs", "*", "watch.json")); len(left) > 0 {
+	if left, _ := filepath.Glob(filepath.Join(home, "logs", "*", "watch*.json")); len(left) > 0 {
 		t.Errorf("%s\nleaves %v", r.Line, left)
 	}
 }

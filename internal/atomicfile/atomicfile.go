@@ -128,7 +128,7 @@ func target(d directory, path, name string, o Options) error {
 
 func exists(path string) error {
 	return check.Refuse("SG-15", check.FS, "%q exists", path).
-		WithNext("choose another name, or ask for it to be replaced")
+		WithNext("choose another name, or remove that file first")
 }
 
 // fill creates temp and writes through to the disk. On error nothing stays.

@@ -87,16 +87,17 @@ func (s Store) Load(name string) (Instance, error) {
 	return Instance{Name: name, Mirror: in.Mirror, Root: in.Root}, nil
 }
 
-// read reads a file of the store, which must be a regular one.
+// read reads a file of the store, which must be a regular one. One that is not there
+// is fs.ErrNotExist.
 func (s Store) read(file string) ([]byte, error) {
 	root, err := os.OpenRoot(s.Dir)
 	if err != nil {
-		return nil, err
+		return nil, s.unreadable("", err)
 	}
 	defer root.Close()
 	info, err := root.Lstat(file)
 	if err != nil {
-		return nil, err
+		return nil, s.unreadable(file, err)
 	}
 	if !info.Mode().IsRegular() {
 		return nil, check.Refuse("TU-12", check.FS, "%q is a %v, want a regular file", filepath.Join(s.Dir, file), info.Mode().Type()).
@@ -117,6 +118,13 @@ func (s Store) read(file string) ([]byte, error) {
 	return data, nil
 }
 
+func (s Store) unreadable(file string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return check.Refuse("TU-12", check.FS, "%q: %v", filepath.Join(s.Dir, file), reason(err)).WithNext("check the configuration directory")
+}
+
 // List returns the built-in instances and then the added ones, by name.
 func (s Store) List() ([]Instance, error) {
 	out := Instances()
@@ -125,7 +133,7 @@ func (s Store) List() ([]Instance, error) {
 		return out, nil
 	}
 	if err != nil {
-		return nil, check.Refuse("TU-12", check.FS, "%q: %v", s.Dir, reason(err)).WithNext("check the configuration directory")
+		return nil, s.unreadable("", err)
 	}
 	for _, f := range files {
 		name, ok := strings.CutSuffix(f.Name(), ".json")
