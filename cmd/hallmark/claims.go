@@ -24,7 +24,8 @@ type claimSource struct {
 var bundleSuffixes = []string{".sigstore.json", ".sigstore", ".sigstore.jsonl"}
 
 // withoutBundles leaves out the bundles of other arguments, which a pattern such as
-// dist/* matches once a folder is signed, and says so.
+// dist/* matches once a folder is signed, and says so. A file that only has the name
+// of a bundle stays an argument: nothing unverified passes by its name.
 func withoutBundles(e *env, o *outputFlags, args []string) []string {
 	own := map[string]bool{}
 	for _, a := range args {
@@ -36,11 +37,21 @@ func withoutBundles(e *env, o *outputFlags, args []string) []string {
 		}
 		own[a+attestationSuffix("")] = true
 	}
-	files := slices.DeleteFunc(slices.Clone(args), func(a string) bool { return own[a] })
+	files := slices.DeleteFunc(slices.Clone(args), func(a string) bool { return own[a] && holdsBundles(a) })
 	if n := len(args) - len(files); n > 0 {
 		o.say(e, "left out %d of the arguments: they are the bundles of others", n)
 	}
 	return files
+}
+
+// holdsBundles reports whether a file holds bundles and nothing else.
+func holdsBundles(path string) bool {
+	for _, err := range (claimSource{bundle: path}).claims() {
+		if err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // signedFile returns the file that a bundle of this name belongs to, or "".

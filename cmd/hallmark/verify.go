@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -222,27 +223,37 @@ func (r *verifyRun) one(ctx context.Context, arg string) []verdict {
 		return []verdict{{artifact: arg, err: named(arg, err)}}
 	}
 	var list []verdict
+	var hashes []crypto.Hash
 	for b, err := range source.claims() {
-		v := verdict{artifact: arg, bundle: source.String(), claim: b}
+		v := verdict{artifact: arg, bundle: source.String(), claim: b, err: err}
 		if len(list) > 0 || strings.HasSuffix(source.bundle, ".jsonl") {
 			v.bundle = fmt.Sprintf("%s:%d", source, len(list)+1)
 		}
 		if err == nil {
-			v.result, err = r.decide(ctx, arg, b)
+			hashes = append(hashes, b.Hashes()...)
 		}
-		if v.err = err; err != nil {
+		list = append(list, v)
+	}
+	// Hashed once for all of its bundles, and not if there is none.
+	artifact := sync.OnceValues(func() (verify.Artifact, error) { return r.artifact(ctx, arg, hashes) })
+	for i := range list {
+		v := &list[i]
+		err := v.err
+		if err == nil {
+			v.result, err = r.decide(arg, artifact, v.claim)
+		}
+		if err != nil {
 			v.err = named(arg, err)
-			if b == nil || v.bundle != source.String() {
+			if v.claim == nil || v.bundle != source.String() {
 				v.err = named(v.bundle, err)
 			}
 		}
-		list = append(list, v)
 	}
 	return list
 }
 
-func (r *verifyRun) decide(ctx context.Context, arg string, b *bundle.Bundle) (*verify.Result, error) {
-	artifact, err := r.artifact(ctx, arg, b.Hashes())
+func (r *verifyRun) decide(arg string, hashed func() (verify.Artifact, error), b *bundle.Bundle) (*verify.Result, error) {
+	artifact, err := hashed()
 	if err != nil {
 		return nil, err
 	}
