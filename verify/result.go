@@ -19,6 +19,7 @@ type Result struct {
 	SCTs      []SCT      // every verified certificate timestamp
 	Statement *Statement // the in-toto statement, nil for a message signature
 	Steps     []Step     // with Policy.Explain: each check in order, with what it saw
+	Demanded  Evidence   // how much of each kind of proof was demanded
 	Weakened  []string   // options that demanded less than the default
 	Warnings  []string
 	Root      [32]byte // digest of the trusted root
@@ -104,6 +105,7 @@ func (v *Verifier) result(q *question, by checkedValidity, s checkedSignature, e
 		Logs:      e.proofs(),
 		SCTs:      by.signer.scts(),
 		Statement: c.statement,
+		Demanded:  v.evidence,
 		Weakened:  slices.Clone(v.weakened),
 		Warnings:  q.warnings,
 		Root:      v.root.Digest,

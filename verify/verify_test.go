@@ -82,8 +82,9 @@ func TestResult(t *testing.T) {
 		Times: []verify.Time{{Time: noon, Source: "log", Name: "rekor.example.com"}},
 		Logs: []verify.LogProof{{Name: "rekor.example.com - 42", LogID: hex.EncodeToString(p.first.ID), Index: 1000, Kind: "hashedrekord 0.0.1",
 			Integrated: noon, TreeSize: 1001, Evidence: []string{"signed entry timestamp", "inclusion proof"}}},
-		SCTs: []verify.SCT{{Log: "https://ct.example.com", Time: noon.Add(-5 * time.Minute)}},
-		Root: [32]byte{1, 2, 3},
+		SCTs:     []verify.SCT{{Log: "https://ct.example.com", Time: noon.Add(-5 * time.Minute)}},
+		Root:     [32]byte{1, 2, 3},
+		Demanded: verify.PublicGood,
 	}
 	ignore := cmp.Options{cmpopts.IgnoreUnexported(verify.Result{}), cmpopts.IgnoreFields(verify.Result{}, "Steps", "Artifact"),
 		cmpopts.IgnoreFields(verify.Signed{}, "Certificate", "KeyID")}

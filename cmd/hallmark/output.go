@@ -98,26 +98,27 @@ func signerText(s verify.Signed) string {
 // The JSON form of a verdict.
 type (
 	verdictJSON struct {
-		Schema      int         `json:"schema"`
-		Artifact    string      `json:"artifact"`
-		Bundle      string      `json:"bundle,omitempty"`
-		Found       string      `json:"found,omitempty"`
-		OK          bool        `json:"ok"`
-		Check       check.Check `json:"check,omitempty"`
-		Rule        string      `json:"rule,omitempty"`
-		Error       string      `json:"error,omitempty"`
-		Next        string      `json:"next,omitempty"`
-		Digest      string      `json:"digest,omitempty"`
-		Signer      *signerJSON `json:"signer,omitempty"`
-		Times       []timeJSON  `json:"times,omitempty"`
-		Logs        []logJSON   `json:"logs,omitempty"`
-		SCTs        []sctJSON   `json:"scts,omitempty"`
-		Predicate   string      `json:"predicate_type,omitempty"`
-		Steps       []stepJSON  `json:"steps,omitempty"`
-		Weakened    []string    `json:"weakened"`
-		Warnings    []string    `json:"warnings"`
-		TrustedRoot string      `json:"trusted_root,omitempty"`
-		Verify      string      `json:"verify,omitempty"`
+		Schema      int           `json:"schema"`
+		Artifact    string        `json:"artifact"`
+		Bundle      string        `json:"bundle,omitempty"`
+		Found       string        `json:"found,omitempty"`
+		OK          bool          `json:"ok"`
+		Check       check.Check   `json:"check,omitempty"`
+		Rule        string        `json:"rule,omitempty"`
+		Error       string        `json:"error,omitempty"`
+		Next        string        `json:"next,omitempty"`
+		Digest      string        `json:"digest,omitempty"`
+		Signer      *signerJSON   `json:"signer,omitempty"`
+		Times       []timeJSON    `json:"times,omitempty"`
+		Logs        []logJSON     `json:"logs,omitempty"`
+		SCTs        []sctJSON     `json:"scts,omitempty"`
+		Predicate   string        `json:"predicate_type,omitempty"`
+		Steps       []stepJSON    `json:"steps,omitempty"`
+		Demanded    *demandedJSON `json:"demanded,omitempty"`
+		Weakened    []string      `json:"weakened"`
+		Warnings    []string      `json:"warnings"`
+		TrustedRoot string        `json:"trusted_root,omitempty"`
+		Verify      string        `json:"verify,omitempty"`
 	}
 	signerJSON struct {
 		Subject   string            `json:"subject,omitempty"`
@@ -146,6 +147,12 @@ type (
 	stepJSON struct {
 		Check check.Check `json:"check"`
 		Saw   string      `json:"saw"`
+	}
+	// A demandedJSON is how many proofs of each kind were demanded, by operators.
+	demandedJSON struct {
+		SCTs  int `json:"scts"`
+		Logs  int `json:"logs"`
+		Times int `json:"times"`
 	}
 	sctJSON struct {
 		Log  string    `json:"log"`
@@ -202,6 +209,7 @@ func escapeJSON(line []byte) []byte {
 func (out *verdictJSON) fill(r *verify.Result, explain bool) {
 	out.Digest = r.Artifact.String()
 	out.TrustedRoot = "sha256:" + hex.EncodeToString(r.Root[:])
+	out.Demanded = &demandedJSON{r.Demanded.SCTs, r.Demanded.Logs, r.Demanded.Times}
 	out.Weakened = append(out.Weakened, r.Weakened...)
 	out.Warnings = append(out.Warnings, r.Warnings...)
 	s := r.Signer

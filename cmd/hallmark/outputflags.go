@@ -10,25 +10,30 @@ import (
 type outputFlags struct {
 	json, quiet, explain bool
 
-	part string // of what was verified, printed alone: "", or predicate
+	form string // of what is printed: "", json or predicate
 }
 
-const predicatePart = "predicate"
+const predicateForm = "predicate"
 
 func (o *outputFlags) register(f *pflag.FlagSet) {
 	f.BoolVar(&o.json, "json", false, "print one JSON object per line")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "print nothing but errors; the exit status is the answer")
 }
 
+// check refuses what contradicts itself, and settles what --output means.
 func (o *outputFlags) check() error {
-	if o.part != "" && o.part != predicatePart {
-		return usage("--output %q is unknown, want predicate", o.part)
+	switch o.form {
+	case "", predicateForm:
+	case "json":
+		o.json = true
+	default:
+		return usage("--output %q is unknown, want json or predicate", o.form)
 	}
-	if o.quiet && (o.json || o.explain || o.part != "") {
+	if o.quiet && (o.json || o.explain || o.form != "") {
 		return usage("--quiet excludes --json, --explain and --output")
 	}
-	if o.part != "" && (o.json || o.explain) {
-		return usage("--output excludes --json and --explain")
+	if o.form == predicateForm && (o.json || o.explain) {
+		return usage("--output predicate excludes --json and --explain")
 	}
 	return nil
 }
@@ -41,7 +46,7 @@ func (o *outputFlags) print(e *env, v verdict) error {
 		return nil
 	case o.json:
 		return v.writeJSON(e.stdout, o.explain)
-	case o.part == predicatePart:
+	case o.form == predicateForm:
 		return v.writePredicate(e.stdout)
 	}
 	return v.writeText(e.stdout, o.explain)

@@ -60,7 +60,7 @@ under the fallback tag and under the tags of the older scheme.`,
 	o.platforms.register(f)
 	o.trust.register(f)
 	o.output.register(f)
-	f.StringVar(&o.output.part, "output", "", "print this `PART` of what was verified and nothing else: predicate")
+	f.StringVar(&o.output.form, "output", "", "print in this `FORM`: json, the same as --json, or the predicate and nothing else")
 	f.BoolVar(&o.output.explain, "explain", false, "print each check with what it saw")
 	return cmd
 }
@@ -132,7 +132,7 @@ func (o *verifyOptions) check(args []string, isImages bool) error {
 	case given && (o.platforms.one != "" || o.platforms.all || o.platforms.registry.repository != ""):
 		return usage("--bundle and --signature are about one manifest: --platform, --all-platforms and --signature-repository have no effect").
 			WithNext("name the image of the platform by its digest")
-	case o.output.part == predicatePart && o.predicate == "":
+	case o.output.form == predicateForm && o.predicate == "":
 		return usage("--output predicate needs --type")
 	}
 	for _, a := range args {

@@ -167,10 +167,11 @@ func TestER3_ResultHoldsEverything(t *testing.T) {
 		Subject, Issuer, Source, Kind string
 		Index                         int64
 		Weakened                      []string
+		Demanded                      verify.Evidence
 	}
-	got := said{r.Artifact.Value, r.Signer.Subject, r.Signer.Issuer, r.Times[0].Source, r.Logs[0].Kind, r.Logs[0].Index, r.Weakened}
+	got := said{r.Artifact.Value, r.Signer.Subject, r.Signer.Issuer, r.Times[0].Source, r.Logs[0].Kind, r.Logs[0].Index, r.Weakened, r.Demanded}
 	if diff := cmp.Diff(said{digest[:], who.Subject, who.Issuer, "tsa", "hashedrekord 0.0.2", b.Entries[0].LogIndex,
-		[]string{"no signed certificate timestamp demanded"}}, got); diff != "" {
+		[]string{"no signed certificate timestamp demanded"}, verify.Evidence{Logs: 1, Times: 1}}, got); diff != "" {
 		t.Errorf("result (-want +got):\n%s", diff)
 	}
 	// What was refused has no result, and nothing says that it was verified.
