@@ -134,6 +134,7 @@ func (o *findOptions) find(ctx context.Context, e *env, b *logbook, out *outputF
 					return err
 				}
 			}
+			return b.sayUnread(out, r, x)
 		}
 		return nil
 	})

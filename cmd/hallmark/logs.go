@@ -44,6 +44,8 @@ type logbook struct {
 	dir   string        // of what is remembered; "" for nothing
 	age   time.Duration // of checkpoints, at most; 0 for any
 	file  *read.Memory
+
+	unread map[string]int64 // entries that sayUnread spoke of, by log
 }
 
 func (l *logFlags) open(ctx context.Context, e *env, out *outputFlags) (*logbook, error) {
@@ -57,7 +59,7 @@ func (l *logFlags) open(ctx context.Context, e *env, out *outputFlags) (*logbook
 	if err != nil {
 		return nil, err
 	}
-	b := &logbook{e: e, root: root, age: l.maxAge}
+	b := &logbook{e: e, root: root, age: l.maxAge, unread: map[string]int64{}}
 	var services *trustroot.SigningConfig // nil if there is none
 	switch {
 	case client != nil:
@@ -186,4 +188,15 @@ func (b *logbook) index(ctx context.Context, l *read.V2, p *progress) (x *index.
 		return nil, nil, err
 	}
 	return x, func() { _ = f.Close() }, nil
+}
+
+// sayUnread says how many entries of a log a search can't have found, whoever they
+// are of; again only when there are more.
+func (b *logbook) sayUnread(out *outputFlags, l *read.V2, x *index.Index) error {
+	n, err := x.Unread()
+	if err == nil && n > b.unread[l.Log().Origin] {
+		b.unread[l.Log().Origin] = n
+		out.say(b.e, "hallmark: warning: %d entries of %s can't be read, and were not searched", n, printable(l.Log().Origin, 256))
+	}
+	return err
 }

@@ -169,7 +169,10 @@ func (o *watchOptions) pass(ctx context.Context, e *env, b *logbook, w *watch.Wa
 				return err
 			}
 			defer closeFile()
-			return look(watch.Source{V2: r, Index: x})
+			if err := look(watch.Source{V2: r, Index: x}); err != nil {
+				return err
+			}
+			return b.sayUnread(out, r, x)
 		}
 		return errors.New("is of an unknown generation")
 	})
