@@ -147,13 +147,16 @@ func TestImage_Refusals(t *testing.T) {
 func TestImage_OlderSchemeAndAttestations(t *testing.T) {
 	w := newImageWorld(t)
 	host := newRegistry(t, true)
-	pushIndex(t, host+"/app:1", 2)
+	digest := pushIndex(t, host+"/app:1", 2)
 	if stderr := w.fails(check.ExitNo, "sign", host+"/app:1", "--yes", "--storage", "tags"); !strings.Contains(stderr, "signcfg: ") {
 		t.Errorf("Rekor v2 and the older scheme: %s", stderr)
 	}
 	w.must(append([]string{"sign", host + "/app:1", "--yes", "--storage", "tags", "-a", "build=7"}, w.rekor1()...)...)
 	if out := w.must(w.verify(host+"/app:1", "--all-platforms")...); !strings.Contains(out, "legacy tag .sig") {
 		t.Errorf("not found under the old tag:\n%s", out)
+	}
+	if v := objects[verdictJSON](t, w.must(w.verify(host+"/app:1", "--json")...)); len(v) != 1 || v[0].Digest != digest {
+		t.Errorf("verified is %+v, want %s, not the payload that names it", v, digest)
 	}
 	sbom := filepath.Join(w.dir, "sbom.json")
 	write(t, sbom, []byte(`{"spdxVersion":"SPDX-2.3"}`))

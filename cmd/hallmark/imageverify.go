@@ -151,25 +151,29 @@ func (r *imageRun) member(ctx context.Context, a oci.Artifact, parents ...oci.Ar
 // what it is attached to and nothing else.
 func (r *imageRun) candidate(a, holder oci.Artifact, f oci.Found) (*verify.Result, error) {
 	policy := r.policy
+	image, err := verify.ParseDigest(a.Digest)
+	if err != nil {
+		return nil, err
+	}
 	if f.Payload != nil {
 		if holder.Digest != a.Digest {
 			return nil, check.Refuse("OC-4", check.Statement, "signature names %s, want %s", holder.Digest, a.Digest)
 		}
-		artifact, err := verify.Hash(bytes.NewReader(f.Payload), crypto.SHA256)
+		payload, err := verify.Hash(bytes.NewReader(f.Payload), crypto.SHA256)
 		if err != nil {
 			return nil, err
 		}
 		if policy.Content == verify.AnyContent {
 			policy.Content = verify.Message
 		}
-		return r.verifier.Verify(f.Bundle, artifact, policy, r.e.now())
-	}
-	artifact, err := verify.ParseDigest(a.Digest)
-	if err != nil {
-		return nil, err
+		result, err := r.verifier.Verify(f.Bundle, payload, policy, r.e.now())
+		if err == nil {
+			result.Artifact = verify.Digest{Algorithm: crypto.SHA256, Value: image.Sum(crypto.SHA256)}
+		}
+		return result, err
 	}
 	demandSigning(&policy, f.Bundle)
-	return r.verifier.Verify(f.Bundle, artifact, policy, r.e.now())
+	return r.verifier.Verify(f.Bundle, image, policy, r.e.now())
 }
 
 // demandSigning makes a policy about an image demand a signature, unless a type
