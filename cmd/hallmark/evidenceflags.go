@@ -13,9 +13,9 @@ type evidenceFlags struct {
 }
 
 func (v *evidenceFlags) register(f *pflag.FlagSet) {
-	f.UintVar(&v.scts, "min-scts", 1, "certificate transparency logs of different operators that must have seen the certificate")
-	f.UintVar(&v.logs, "min-logs", 1, "transparency logs of different operators that must hold the signature")
-	f.UintVar(&v.times, "min-times", 1, "authorities of different operators that must say when it was signed")
+	f.UintVar(&v.scts, "min-scts", 1, "`NUMBER` of certificate transparency logs, by different operators, that must have seen the certificate")
+	f.UintVar(&v.logs, "min-logs", 1, "`NUMBER` of transparency logs, by different operators, that must hold the signature")
+	f.UintVar(&v.times, "min-times", 1, "`NUMBER` of authorities, by different operators, that must say when it was signed")
 	f.BoolVar(&v.skipSCT, "insecure-skip-sct", false, "demand no certificate transparency")
 	f.BoolVar(&v.skipLog, "insecure-skip-log", false, "demand no transparency log")
 	f.BoolVar(&v.skipTime, "insecure-skip-time", false, "demand no time of signing; certificates need one all the same")

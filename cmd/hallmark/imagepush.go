@@ -154,7 +154,7 @@ be attached. Whoever verifies the image decides.`,
 	}, func(ctx context.Context, c *oci.Client, args []string) error {
 		return attachTo(ctx, e, c, &output, args[0], args[1], kind)
 	})
-	cmd.Flags().StringVar(&kind, "storage", "referrers", "where to keep it: referrers, tags (the older scheme) or both")
+	cmd.Flags().StringVar(&kind, "storage", "referrers", "keep it in this `PLACE`: referrers, tags (the older scheme) or both")
 	return cmd
 }
 

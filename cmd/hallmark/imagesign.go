@@ -28,7 +28,7 @@ type imageOptions struct {
 func (o *imageOptions) register(f *pflag.FlagSet) {
 	o.registry.register(f)
 	f.BoolVar(&o.alone, "no-recursive", false, "image: sign the index alone, not its children")
-	f.StringVar(&o.storage, "storage", "referrers", "image: where to keep the signature: referrers, tags (the older scheme) or both")
+	f.StringVar(&o.storage, "storage", "referrers", "image: keep the signature in this `PLACE`: referrers, tags (the older scheme) or both")
 	f.StringArrayVarP(&o.annotations, "annotation", "a", nil, "image: sign `KEY=VALUE` as well")
 	f.StringVar(&o.pushOnly, "push-only", "", "image: verify and attach the bundle in this `FILE` that was made before, and sign nothing")
 }

@@ -35,7 +35,7 @@ func (l *loginFlags) register(f *pflag.FlagSet) {
 	f.BoolVar(&l.noBrowser, "no-browser", false, "open no browser: print the address, and let the one where it ends be pasted")
 	f.StringVar(&l.only, "identity-provider", "", "use this provider `NAME` only ("+strings.Join(providerNames(), ", ")+"), or none but a login")
 	f.StringVar(&l.expect, "expect", "", "stop before anything is public if the login is not this `SIGNER` (forms as in verify --from)")
-	f.StringVar(&l.expect, "as", "", "same as --expect")
+	f.StringVar(&l.expect, "as", "", "the same as --expect `SIGNER`")
 }
 
 // check refuses flags that exclude each other.

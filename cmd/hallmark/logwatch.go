@@ -60,7 +60,7 @@ reads 100,000 certificates at most, so begin with --since in a large log.`,
 	f.StringVar(&o.since, "since", "", "begin at this `DATE`, or index with --log, in a log that was not watched for these names before")
 	f.BoolVar(&o.certificates, "certificates", false, "look in the certificate transparency logs as well: certificates issued to these names")
 	f.BoolVar(&o.follow, "follow", false, "go on until interrupted")
-	f.DurationVar(&o.every, "every", 5*time.Minute, "with --follow: time between two looks")
+	f.DurationVar(&o.every, "every", 5*time.Minute, "with --follow: `TIME` between two looks")
 	return cmd
 }
 

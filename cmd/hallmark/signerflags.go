@@ -36,13 +36,13 @@ func (s *signerFlags) register(f *pflag.FlagSet) {
 	f.StringVar(&s.issuer, "issuer", "", "issuer `URL` of a --from that does not name one")
 	f.StringVar(&s.key, "key", "", "accept the public key in this PEM `FILE`")
 	l := &s.long
-	f.StringVar(&l.subject, "certificate-identity", "", "accept exactly this subject")
+	f.StringVar(&l.subject, "certificate-identity", "", "accept exactly this `SUBJECT`")
 	f.StringVar(&l.subjectRegexp, "certificate-identity-regexp", "", "accept subjects that this `REGEXP` matches from end to end")
-	f.StringVar(&l.issuer, "certificate-oidc-issuer", "", "accept exactly this issuer")
+	f.StringVar(&l.issuer, "certificate-oidc-issuer", "", "accept exactly this issuer `URL`")
 	f.StringVar(&l.issuerRegexp, "certificate-oidc-issuer-regexp", "", "accept issuers that this `REGEXP` matches from end to end")
 	l.workflow = map[string]*string{}
 	for flag, claim := range workflowFlags {
-		l.workflow[claim] = f.String(flag, "", "demand this value of the certificate's claim "+claim)
+		l.workflow[claim] = f.String(flag, "", "demand this `VALUE` of the certificate's claim "+claim)
 	}
 }
 
