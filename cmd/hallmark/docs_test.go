@@ -2,8 +2,12 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"iter"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -89,3 +93,86 @@ func TestHelpIsComplete(t *testing.T) {
 	}
 	visit(newRoot(e, &done))
 }
+
+// In a block of code a command is on a line of its own, behind a prompt or a pipe;
+// in text it is in backticks.
+var (
+	inBlock = regexp.MustCompile(`(?:^ *|^\$ |\| )hallmark (.*)`)
+	inText  = regexp.MustCompile("`hallmark ([^`]*)`")
+)
+
+// documented yields the commands of a page, but for synopses.
+func documented(page string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		block := false
+		for line := range strings.Lines(page) {
+			line = strings.TrimSuffix(line, "\n")
+			if strings.HasPrefix(line, "```") {
+				block = !block
+			}
+			pattern := inText
+			if block || strings.HasPrefix(line, "    ") {
+				pattern = inBlock
+			}
+			for _, found := range pattern.FindAllStringSubmatch(line, -1) {
+				if !strings.Contains(found[1], "[flags]") && !yield(found[1]) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// words splits a command as a shell does, up to a remark or an explanation beside it.
+func words(command string) []string {
+	command, _, _ = strings.Cut(command, "  ")
+	command, _, _ = strings.Cut(command, " #")
+	command, _, _ = strings.Cut(command, " > ")
+	var list []string
+	for i, quoted := range strings.Split(command, "'") {
+		if i%2 == 1 {
+			list = append(list, quoted)
+		} else {
+			list = append(list, strings.Fields(quoted)...)
+		}
+	}
+	return list
+}
+
+// Every command that a page shows exists, with these flags and so many arguments.
+func TestDocumentedCommandsExist(t *testing.T) {
+	pages, err := filepath.Glob("../../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &env{stdin: strings.NewReader(""), stdout: &bytes.Buffer{}, stderr: &bytes.Buffer{}, now: time.Now, getenv: func(string) string { return "" }}
+	count := 0
+	for _, page := range append(pages, "../../README.md") {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for command := range documented(string(text)) {
+			var done outcome
+			cmd, args, err := newRoot(e, &done).Find(words(command))
+			if err == nil {
+				err = cmd.ParseFlags(args)
+			}
+			if err == nil && cmd.HasParent() && cmd.Flags().NArg() > 0 {
+				err = cmd.ValidateArgs(cmd.Flags().Args())
+			}
+			if err == nil && !cmd.HasParent() {
+				err = errNoSuchCommand
+			}
+			if err != nil {
+				t.Errorf("%s: hallmark %s: %v", page, command, err)
+			}
+			count++
+		}
+	}
+	if count < 100 {
+		t.Errorf("%d commands in the pages, want at least 100", count)
+	}
+}
+
+var errNoSuchCommand = errors.New("there is no such command")
