@@ -1,6 +1,8 @@
 package oci
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -298,5 +300,30 @@ func TestCatalogue_O(t *testing.T) {
 		if id := fmt.Sprintf("O%d", i+1); found[id] == 0 {
 			t.Errorf("%s: no test names it", id)
 		}
+	}
+}
+
+// OC-8: a registry that was there may be restarting and is waited for; at an address
+// where nobody listens it is not.
+func TestOC8_NobodyListens(t *testing.T) {
+	h, c := newHost(t), newClient(t)
+	waits := 0
+	c.sleep = func(context.Context, time.Duration) error { waits++; return nil }
+	pushImage(t, c, h, "app", "1", "x")
+	if _, err := c.Resolve(t.Context(), h.name+"/app:1"); err != nil {
+		t.Fatal(err)
+	}
+	h.Close()
+	_, err := c.Resolve(t.Context(), h.name+"/app:1")
+	refused(t, err, check.Net)
+	if waits == 0 {
+		t.Error("a registry that was there is not waited for")
+	}
+	c, waits = newClient(t), 0
+	c.sleep = func(context.Context, time.Duration) error { waits++; return nil }
+	_, err = c.Resolve(t.Context(), h.name+"/app:1")
+	refused(t, err, check.Net)
+	if e, ok := errors.AsType[*check.Error](err); !ok || waits != 0 || !strings.Contains(e.Next, "runs at this address") {
+		t.Errorf("waited %d times for nobody: %v", waits, err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/hallmarksign/hallmark/internal/check"
@@ -162,6 +163,13 @@ func (s *session) translate(err error) error {
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return &check.Error{Check: check.Net, Rule: "OC-8", Field: s.host, Err: err}
+	}
+	s.mu.Lock()
+	met := s.scheme != ""
+	s.mu.Unlock()
+	if !met && errors.Is(err, syscall.ECONNREFUSED) {
+		// One that answered before may be restarting; this one is not there.
+		return &check.Error{Check: check.Net, Rule: "OC-8", Field: s.host, Err: err, Next: "see whether a registry runs at this address"}
 	}
 	if next, ok := lasting(err); ok {
 		return &check.Error{Check: check.Net, Rule: "OC-8", Field: s.host, Err: err, Next: next}
