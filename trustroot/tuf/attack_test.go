@@ -257,6 +257,19 @@ func TestP_OneFault(t *testing.T) {
 		{"P29 signature is null", check.Parse, "LM-2", func(r *repo) {
 			r.files["/timestamp.json"] = edit(r.t, r.files["/timestamp.json"], func(m map[string]any) { m["signatures"] = []any{nil} })
 		}},
+		{"P29 members in another case", check.Parse, "LM-2", func(r *repo) {
+			r.files["/timestamp.json"] = edit(r.t, r.files["/timestamp.json"], func(m map[string]any) { m["Signatures"] = []any{nil} })
+		}},
+		{"P29 targets in another case, null", check.Parse, "LM-2", func(r *repo) {
+			r.bump()
+			r.files["/6.targets.json"] = edit(r.t, r.files["/6.targets.json"], func(m map[string]any) { m["signed"].(map[string]any)["target\u017f"] = map[string]any{"x": nil} })
+		}},
+		{"P29 delegated roles in another case, null", check.Parse, "LM-2", func(r *repo) {
+			r.bump()
+			r.files["/6.targets.json"] = edit(r.t, r.files["/6.targets.json"], func(m map[string]any) {
+				m["signed"].(map[string]any)["delegations"] = map[string]any{"ROLES": []any{nil}}
+			})
+		}},
 		{"many keys", check.TUFLimit, "LM-1", func(r *repo) {
 			r.publishRoot(2, r.keys["root"], nil)
 			r.files["/2.root.json"] = edit(r.t, r.files["/2.root.json"], func(m map[string]any) {

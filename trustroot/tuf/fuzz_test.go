@@ -29,6 +29,7 @@ func FuzzMetadata(f *testing.F) {
 	}
 	f.Add([]byte(publicRoot))
 	f.Add([]byte(`{"signed":{"_type":"targets","version":1,"targets":{"a":null}},"signatures":[]}`))
+	f.Add([]byte(`{"signed":{"_type":"targets","version":1,"targetS":{"a":null}},"signatures":[]}`))
 	f.Add([]byte(`{"signed":{"_type":"root","version":1,"keys":{"a":{"keytype":"ed25519","keyval":{"public":""}}},"roles":{"root":{"keyids":["a"],"threshold":1}}},"signatures":[]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		_, _ = pin(data) // may be anybody's

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -12,8 +13,8 @@ import (
 )
 
 // shapeJSON is the part of the metadata format that must hold before the
-// library reads it: it takes the last of two equal names, and a null in place
-// of an object makes it stop the program.
+// library reads it: it takes the last of two equal names, reads names in any
+// case, and a null in place of an object makes it stop the program.
 type shapeJSON struct {
 	Signed struct {
 		Type        string                    `json:"_type"`
@@ -23,11 +24,32 @@ type shapeJSON struct {
 		Meta        map[string]jsontext.Value `json:"meta"`
 		Targets     map[string]jsontext.Value `json:"targets"`
 		Delegations struct {
-			Keys  map[string]jsontext.Value `json:"keys"`
-			Roles []jsontext.Value          `json:"roles"`
+			Keys   map[string]jsontext.Value `json:"keys"`
+			Roles  []jsontext.Value          `json:"roles"`
+			Others others                    `json:",embed"`
 		} `json:"delegations"`
+		Others others `json:",embed"`
 	} `json:"signed"`
 	Signatures []jsontext.Value `json:"signatures"`
+	Others     others           `json:",embed"`
+}
+
+// others are the members that are not looked at.
+type others map[string]jsontext.Value
+
+// looked are the names of members that are looked at.
+var looked = []string{"signed", "signatures", "_type", "version", "keys", "roles", "meta", "targets", "delegations"}
+
+// check refuses a name that the library takes for one that was looked at.
+func (o others) check(field string) error {
+	for _, name := range slices.Sorted(maps.Keys(o)) {
+		for _, known := range looked {
+			if strings.EqualFold(name, known) {
+				return check.Refuse("LM-2", check.Parse, "member is %q, want %q", strictjson.Clip(name), known).At(field)
+			}
+		}
+	}
+	return nil
 }
 
 // Bounds on the work that one file of metadata can cause.
@@ -41,6 +63,11 @@ func shape(data []byte, role string) error {
 	var s shapeJSON
 	if err := strictjson.UnmarshalOpen(data, &s); err != nil {
 		return err
+	}
+	for field, o := range map[string]others{role: s.Others, role + ".signed": s.Signed.Others, role + ".signed.delegations": s.Signed.Delegations.Others} {
+		if err := o.check(field); err != nil {
+			return err
+		}
 	}
 	if s.Signed.Type != role {
 		return check.Refuse("TU-9", check.TUFSig, "is metadata of role %q, want %q", s.Signed.Type, role).At(role + ".signed._type")
