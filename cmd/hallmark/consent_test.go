@@ -60,3 +60,33 @@ func TestConsent_IsAskedOnce(t *testing.T) {
 		})
 	}
 }
+
+// Who agreed to publish with the services of files did not agree for an instance.
+func TestConsent_OfFilesIsNotOneOfAnInstance(t *testing.T) {
+	w := sigtest.New(t)
+	w.Clock.Set(time.Now().Truncate(time.Second))
+	dir := t.TempDir()
+	root, trusted, config := filepath.Join(dir, "root.json"), filepath.Join(dir, "trusted.json"), filepath.Join(dir, "config.json")
+	write(t, root, w.TUF().Root())
+	file := filepath.Join(dir, "app")
+	write(t, file, []byte("an application"))
+	for _, args := range [][]string{
+		{"trust", "add", "test", "--mirror", w.TUF().URL, "--root", root},
+		{"trust", "export", "--output", trusted},
+		{"trust", "export", "--output", config, "--signing-config"},
+		{"sign", file, "--trusted-root", trusted, "--signing-config", config},
+	} {
+		if status, _, stderr := interactive(t, w, dir, "y\n", args...); status != 0 {
+			t.Fatal(stderr)
+		}
+	}
+	status, _, stderr := interactive(t, w, dir, "", "sign", file, "--force", "--trusted-root", trusted, "--signing-config", config)
+	if status != check.ExitOK || strings.Contains(stderr, "Publish this") {
+		t.Errorf("the same services: status %d, %s", status, stderr)
+	}
+	published := len(w.Fulcio().Requests())
+	status, _, stderr = interactive(t, w, dir, "n\n", "sign", file, "--force")
+	if status != check.ExitUsage || !strings.Contains(stderr, "Publish this") || len(w.Fulcio().Requests()) != published {
+		t.Errorf("the instance: status %d, %d certificates, want %d: %s", status, len(w.Fulcio().Requests()), published, stderr)
+	}
+}
