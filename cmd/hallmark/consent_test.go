@@ -9,6 +9,7 @@ import (
 
 	"github.com/hallmarksign/hallmark/internal/check"
 	"github.com/hallmarksign/hallmark/internal/sigtest"
+	"github.com/hallmarksign/hallmark/trustroot"
 )
 
 // interactive runs the command as a person at a terminal who types answer.
@@ -88,5 +89,22 @@ func TestConsent_OfFilesIsNotOneOfAnInstance(t *testing.T) {
 	status, _, stderr = interactive(t, w, dir, "n\n", "sign", file, "--force")
 	if status != check.ExitUsage || !strings.Contains(stderr, "Publish this") || len(w.Fulcio().Requests()) != published {
 		t.Errorf("the instance: status %d, %d certificates, want %d: %s", status, len(w.Fulcio().Requests()), published, stderr)
+	}
+}
+
+// SC-7: a log that takes the place of one that fails is named in the question, too.
+func TestSC7_ConsentNamesEveryLog(t *testing.T) {
+	of := func(need int, hosts ...string) trustroot.Selection {
+		s := trustroot.Selection{Need: need}
+		for _, h := range hosts {
+			s.Candidates = append(s.Candidates, trustroot.Service{URL: "https://" + h})
+		}
+		return s
+	}
+	s := &services{chosen: &trustroot.Services{CA: trustroot.Service{URL: "https://ca.example"},
+		TSAs: of(2, "t1.example", "t2.example"), Logs: of(1, "one.example", "two.example")}}
+	want := "certificate from ca.example|timestamp from t1.example|timestamp from t2.example|entry in the public log one.example|entry in the public log two.example, if another fails"
+	if got := strings.Join(s.describe(), "|"); got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
