@@ -67,6 +67,9 @@ func errNobody() error {
 func (r *signRun) announce(who oidc.Token) {
 	w := r.e.stderr
 	fmt.Fprintf(w, "This becomes public and stays public:\n  identity  %s\n", printable(subjectOf(who), 1024))
+	for _, name := range who.Names()[1:] {
+		fmt.Fprintf(w, "        or  %s\n", printable(name, 1024))
+	}
 	for _, t := range r.targets {
 		fmt.Fprintf(w, "  digest    %s  (%s)\n", t.digest(), printable(t.arg, 1024))
 	}

@@ -15,10 +15,16 @@ import (
 // interactive runs the command as a person at a terminal who types answer.
 func interactive(t *testing.T, w *sigtest.World, dir, answer string, args ...string) (status int, stdout, stderr string) {
 	t.Helper()
+	return interactiveWith(t, dir, w.Token(nil), answer, args...)
+}
+
+// interactiveWith is interactive with this token.
+func interactiveWith(t *testing.T, dir, token, answer string, args ...string) (status int, stdout, stderr string) {
+	t.Helper()
 	var out, errs bytes.Buffer
 	vars := map[string]string{
 		"HALLMARK_CONFIG_DIR": filepath.Join(dir, "config"), "HALLMARK_CACHE_DIR": filepath.Join(dir, "cache"),
-		"HALLMARK_INSTANCE": "test", tokenVariable: w.Token(nil),
+		"HALLMARK_INSTANCE": "test", tokenVariable: token,
 	}
 	e := &env{args: args, stdin: strings.NewReader(answer), stdout: &out, stderr: &errs,
 		getenv: func(name string) string { return vars[name] }, now: time.Now, terminal: true}
@@ -106,5 +112,36 @@ func TestSC7_ConsentNamesEveryLog(t *testing.T) {
 	want := "certificate from ca.example|timestamp from t1.example|timestamp from t2.example|entry in the public log one.example|entry in the public log two.example, if another fails"
 	if got := strings.Join(s.describe(), "|"); got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// SG-7: where a token leaves open which of two names is certified, the question has
+// both, and a certificate in the name that is not expected signs nothing.
+func TestSG7_NameThatIsCertifiedIsTheExpectedOne(t *testing.T) {
+	w := sigtest.New(t)
+	w.Clock.Set(time.Now().Truncate(time.Second))
+	dir := t.TempDir()
+	root, file := filepath.Join(dir, "root.json"), filepath.Join(dir, "app")
+	write(t, root, w.TUF().Root())
+	write(t, file, []byte("an application"))
+	if status, _, stderr := interactive(t, w, dir, "", "trust", "add", "test", "--mirror", w.TUF().URL, "--root", root); status != 0 {
+		t.Fatal(stderr)
+	}
+	const workflow, sub = "https://github.com/o/r/.github/workflows/x.yml@refs/heads/main", "https://ci.example.com/o/r"
+	token := w.Token(map[string]any{"email": nil, "sub": sub, "job_workflow_ref": strings.TrimPrefix(workflow, "https://github.com/")})
+	status, _, stderr := interactiveWith(t, dir, token, "y\n", "sign", file, "--expect", workflow)
+	if want := `identity: certificate is for "` + sub + `" of `; status != check.ExitNo || !strings.Contains(stderr, want) {
+		t.Errorf("exit status %d, %s, want %d, %s", status, stderr, check.ExitNo, want)
+	}
+	for _, want := range []string{"  identity  " + workflow + " (", "        or  " + sub + "\n"} {
+		if !strings.Contains(stderr, want) {
+			t.Errorf("the question lacks %q: %s", want, stderr)
+		}
+	}
+	if n := len(w.Rekor(2).Requests()); n != 0 || exists(file+".sigstore.json") {
+		t.Errorf("%d entries were logged, want none, and no bundle", n)
+	}
+	if status, _, stderr := interactiveWith(t, dir, token, "", "sign", file, "--expect", sub); status != check.ExitOK {
+		t.Errorf("the other name: exit status %d: %s", status, stderr)
 	}
 }
