@@ -380,7 +380,7 @@ func TestO15_FallbackTag(t *testing.T) {
 		refused(t, errs[0], check.OCI)
 		_, err := c.Attach(t.Context(), a, Signature{Bundle: signed(t, w, a)}, Referrers)
 		refused(t, err, check.OCI)
-		must(r.deleteManifest(t.Context(), fallbackTag(a.Digest)))(t)
+		must(r.deleteTag(t.Context(), fallbackTag(a.Digest)))(t)
 	})
 	t.Run("O15 other subject beside a good one, O22", func(t *testing.T) {
 		pushImage(t, c, h, "app", "2", "y")

@@ -661,6 +661,35 @@ func TestClean(t *testing.T) {
 	}
 }
 
+// OC-9: what is under a tag of the older scheme may be under one of another image as
+// well, or be an image.
+func TestOC9_CleanRemovesNothingOfOthers(t *testing.T) {
+	w, c, h := sigtest.New(t), newClient(t), newHost(t)
+	pushImage(t, c, h, "app", "1", "x")
+	other := pushImage(t, c, h, "app", "2", "y")
+	a, b := resolved(t, c, h.name+"/app:1"), resolved(t, c, h.name+"/app:2")
+	both := must(SigningStatement(nil, a, b))(t)
+	s := Signature{Bundle: w.Make(sigtest.Maker{Statement: both, Logs: []*sigtest.Log{w.Log1}}).JSON}
+	for _, image := range []Artifact{a, b} {
+		must(c.Attach(t.Context(), image, s, Tags))(t)
+	}
+	push1(t, c.repository(h.name, "app"), fallbackTag(a.Digest)+".sbom", other)
+	list := must(c.Cleanable(t.Context(), a, Selection{Attestations: true, SBOMs: true}))(t)
+	if len(list) != 2 {
+		t.Fatalf("got %+v, want the tags .att and .sbom", list)
+	}
+	if removed := must(c.Clean(t.Context(), a, list))(t); len(removed) != 2 {
+		t.Errorf("removed %d, want 2", len(removed))
+	}
+	if found, errs := collect(t, c, a); len(found) != 0 || errs != nil {
+		t.Errorf("found %d, %v, want nothing", len(found), errs)
+	}
+	if found, errs := collect(t, c, b); len(found) != 1 || errs != nil {
+		t.Errorf("found %d, %v of the other image, want its attestation", len(found), errs)
+	}
+	resolved(t, c, h.name+"/app@"+b.Digest)
+}
+
 func TestOC1_BlobsAreCompared(t *testing.T) {
 	for name, row := range map[string]struct {
 		body string

@@ -157,17 +157,24 @@ func (c *Client) Clean(ctx context.Context, a Artifact, list []Branch) ([]Branch
 	}
 	var removed []Branch
 	for _, b := range list {
-		if b.Kind == KindTag {
-			if _, err := from.deleteManifest(ctx, b.Tag); err != nil {
-				return removed, err
-			}
-		}
-		if _, err := from.deleteManifest(ctx, b.Digest); err != nil {
+		if err := from.clean(ctx, b); err != nil {
 			return removed, err
 		}
 		removed = append(removed, b)
 	}
 	return removed, nil
+}
+
+// clean removes one branch: of an old tag the tag alone, because one manifest may be
+// under tags of several images, or be something else. Where tags can't be removed,
+// what it names is.
+func (r *repository) clean(ctx context.Context, b Branch) error {
+	if b.Kind == KindTag {
+		if gone, err := r.deleteTag(ctx, b.Tag); gone || err != nil {
+			return err
+		}
+	}
+	return r.deleteManifest(ctx, b.Digest)
 }
 
 // unlisted returns the merge that takes referrers out of a listing.

@@ -6,6 +6,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"slices"
 
 	"github.com/hallmarksign/hallmark/internal/check"
 	"github.com/hallmarksign/hallmark/oidc"
@@ -50,5 +51,5 @@ func (s *Session) isSame(again oidc.Token) bool {
 	if s.resumed {
 		return again.CertificateIssuer() == s.who.CertificateIssuer() && again.Names()[0] == s.who.Names()[0]
 	}
-	return again.Subject == s.who.Subject && again.Issuer == s.who.Issuer && again.FederatedIssuer == s.who.FederatedIssuer
+	return slices.Equal(again.Names(), s.who.Names()) && again.Subject == s.who.Subject && again.Issuer == s.who.Issuer && again.FederatedIssuer == s.who.FederatedIssuer
 }

@@ -115,7 +115,8 @@ func (s *Session) renew(ctx context.Context) (*credential, error) {
 		return nil, err
 	}
 	if !s.isSame(again) {
-		return nil, check.Refuse("SG-7", check.Identity, "second login is %q, want %q", again.String(), s.who.String())
+		return nil, check.Refuse("SG-7", check.Identity, "second login is %q of %q, want %q of %q",
+			again.Names()[0], again.CertificateIssuer(), s.who.Names()[0], s.who.CertificateIssuer())
 	}
 	return s.signer.certify(ctx, again)
 }

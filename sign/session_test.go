@@ -6,6 +6,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
@@ -136,6 +137,35 @@ func TestSG7_SecondLoginIsTheSameIdentity(t *testing.T) {
 			t.Errorf("%s: got %v after %d certificates, want check identity after 1", name, err, w.certs)
 		}
 		session.Close()
+	}
+}
+
+// The subject of a pipeline's token is that of its repository; the certificate names
+// the workflow, which may be another one next time.
+func TestSG7_SecondLoginIsTheSameWorkflow(t *testing.T) {
+	token := func(ref string) oidc.Token {
+		claims := fmt.Sprintf(`{"iss":"https://token.actions.githubusercontent.com","aud":"sigstore","sub":"repo:o/r","exp":%d,"job_workflow_ref":"o/r/.github/workflows/%s"}`,
+			start.Add(3*time.Hour).Unix(), ref)
+		part := base64.RawURLEncoding.EncodeToString
+		who, err := oidc.Static(part([]byte(`{"alg":"RS256"}`))+"."+part([]byte(claims))+"."+part([]byte("x")), func() time.Time { return start }).Token(t.Context(), "sigstore")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return who
+	}
+	w := newWorld(t)
+	w.token = func(n int) (oidc.Token, error) {
+		return token([]string{"release.yml@refs/heads/main", "test.yml@refs/heads/main"}[n-1]), nil
+	}
+	session, err := w.signer().Login(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer session.Close()
+	w.advance(time.Hour)
+	err = session.Sign(t.Context(), artifacts(1), collect(map[string]Result{}))
+	if check.Of(err) != check.Identity || w.certs != 1 {
+		t.Errorf("got %v after %d certificates, want check identity after 1", err, w.certs)
 	}
 }
 

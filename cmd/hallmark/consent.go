@@ -25,7 +25,7 @@ func (r *signRun) consent(ctx context.Context, who oidc.Token) error {
 		return nil
 	}
 	remembered := newConsents(r.e)
-	key := strings.Join([]string{r.o.trust.name(r.e), who.CertificateIssuer(), who.Names()[0]}, "\t")
+	key := strings.Join([]string{r.publicWhere(), who.CertificateIssuer(), who.Names()[0]}, "\t")
 	if remembered.has(key) {
 		return nil
 	}
@@ -45,10 +45,19 @@ func (r *signRun) consent(ctx context.Context, who oidc.Token) error {
 // canConsent refuses before somebody logs in for nothing: whoever it is, nobody
 // could agree.
 func (r *signRun) canConsent(tokens oidc.Provider) error {
-	if tokens != nil || r.o.yes || r.e.ci() || r.e.terminal || newConsents(r.e).any(r.o.trust.name(r.e)) {
+	if tokens != nil || r.o.yes || r.e.ci() || r.e.terminal || newConsents(r.e).any(r.publicWhere()) {
 		return nil
 	}
 	return errNobody()
+}
+
+// publicWhere is what somebody agrees to: the instance, or the services of files,
+// which belong to no instance that has a name.
+func (r *signRun) publicWhere() string {
+	if r.o.trust.trustedRoot == "" {
+		return r.o.trust.name(r.e)
+	}
+	return strings.Join(r.services.describe(), ", ")
 }
 
 func errNobody() error {
@@ -58,6 +67,9 @@ func errNobody() error {
 func (r *signRun) announce(who oidc.Token) {
 	w := r.e.stderr
 	fmt.Fprintf(w, "This becomes public and stays public:\n  identity  %s\n", printable(subjectOf(who), 1024))
+	for _, name := range who.Names()[1:] {
+		fmt.Fprintf(w, "        or  %s\n", printable(name, 1024))
+	}
 	for _, t := range r.targets {
 		fmt.Fprintf(w, "  digest    %s  (%s)\n", t.digest(), printable(t.arg, 1024))
 	}
@@ -93,7 +105,7 @@ func ask(ctx context.Context, e *env) (string, error) {
 }
 
 // consents are the identities whose owner agreed at this machine, one line each
-// in a file of the configuration folder: instance, issuer, subject.
+// in a file of the configuration folder: instance or services, issuer, subject.
 type consents struct{ path string }
 
 func newConsents(e *env) consents {

@@ -130,6 +130,8 @@ func TestImage_Refusals(t *testing.T) {
 		{"sign", host + "/app:1", file, "--yes"},
 		{"sign", file, "--storage", "tags", "--yes"},
 		{"sign", host + "/app:1", "--storage", "nowhere", "--yes"},
+		append([]string{"sign", host + "/app:1", "--bundle", file + ".new", "--storage", "tags", "--yes"}, w.rekor1()...),
+		append([]string{"sign", host + "/app:1", "--bundle", file + ".new", "--storage", "both", "--yes"}, w.rekor1()...),
 		{"verify", file, "--platform", "linux/amd64", "--from", "google:a@b"},
 		{"verify", host + "/app:1", "--platform", "linux/amd64", "--all-platforms", "--from", "google:a@b"},
 		{"verify", host + "/app:1", "--bundle", file, "--platform", "linux/amd64", "--from", "google:a@b"}, // R3

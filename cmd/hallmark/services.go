@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto"
 	"errors"
-	"fmt"
 	"net/url"
 	"strings"
 	"time"
@@ -173,14 +172,21 @@ func quorum[T any](s trustroot.Selection, open func(trustroot.Service) (T, error
 	return q, nil
 }
 
-// describe names the services that will be asked.
+// describe names the services that will be asked, and those that take the place of
+// one that fails (SC-7): what is agreed to is where things become public.
 func (s *services) describe() []string {
 	lines := []string{"certificate from " + host(s.chosen.CA.URL)}
-	for _, t := range s.chosen.TSAs.Candidates[:s.chosen.TSAs.Need] {
-		lines = append(lines, "timestamp from "+host(t.URL))
-	}
-	for _, l := range s.chosen.Logs.Candidates[:s.chosen.Logs.Need] {
-		lines = append(lines, fmt.Sprintf("entry in the public log %s", host(l.URL)))
+	lines = append(lines, describeAll("timestamp from ", s.chosen.TSAs)...)
+	return append(lines, describeAll("entry in the public log ", s.chosen.Logs)...)
+}
+
+func describeAll(what string, s trustroot.Selection) (lines []string) {
+	for i, c := range s.Candidates {
+		line := what + host(c.URL)
+		if i >= s.Need {
+			line += ", if another fails"
+		}
+		lines = append(lines, line)
 	}
 	return lines
 }

@@ -176,6 +176,8 @@ func (o *signOptions) targets(args []string, isImages bool) ([]*target, error) {
 		if err := o.image.unused(); err != nil {
 			return nil, err
 		}
+	} else if o.bundle != "" && o.image.storage != "referrers" {
+		return nil, usage("--bundle keeps the signature in a file: --storage has no effect").WithNext("leave one of them out; --push-only attaches the bundle later")
 	}
 	suffix := ".sigstore.json"
 	if o.attest != nil {
@@ -204,7 +206,7 @@ func (o *signOptions) targets(args []string, isImages bool) ([]*target, error) {
 		}
 		seen[filepath.Clean(t.output)] = true
 		if !isImages || o.bundle != "" {
-			if err := o.free(t); err != nil {
+			if err := o.free(t, args); err != nil {
 				return nil, err
 			}
 		}
@@ -213,14 +215,24 @@ func (o *signOptions) targets(args []string, isImages bool) ([]*target, error) {
 	return targets, nil
 }
 
-// free refuses an output that exists, or that is the input (N2, N3).
-func (o *signOptions) free(t *target) error {
+// free refuses an output that exists, or that is an input, of this target or of
+// another (N2, N3).
+func (o *signOptions) free(t *target, args []string) error {
 	out, err := os.Stat(t.output)
 	if err != nil {
 		return nil // what else can be wrong is found when the file is written
 	}
-	if in, err := os.Stat(t.arg); err == nil && os.SameFile(in, out) {
-		return usage("--bundle %q is the file to sign", t.output)
+	for _, arg := range args {
+		if in, err := os.Stat(arg); err == nil && os.SameFile(in, out) {
+			return usage("the bundle of %q would replace %q, which is a file to sign", t.arg, arg)
+		}
+	}
+	if o.attest != nil {
+		for _, stated := range []string{o.attest.predicate, o.attest.statement} {
+			if in, err := os.Stat(stated); err == nil && os.SameFile(in, out) {
+				return usage("the bundle would replace %q, which is what to state", stated)
+			}
+		}
 	}
 	if !o.force {
 		return inTheWay(t.output)

@@ -39,6 +39,7 @@ func (r *signRun) sign(ctx context.Context, tokens oidc.Provider) (outcome, erro
 	if err != nil {
 		return outcome{}, err
 	}
+	signer.CA = expectedCA{signer.CA, &r.o.login}
 	signer.Consent = r.consent
 	signer.Check = r.check
 	if err := r.canConsent(tokens); err != nil {
