@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"os"
 	"slices"
@@ -104,6 +105,10 @@ func (c claimSource) String() string {
 	return c.signature
 }
 
+// maxLinesSize bounds a file of JSON lines, in bytes: all of its bundles are in memory
+// at once.
+const maxLinesSize = 64 << 20
+
 var errNoBundles = errors.New("holds no bundle")
 
 // claims reads every bundle of a source.
@@ -113,14 +118,19 @@ func (c claimSource) claims() iter.Seq2[*bundle.Bundle, error] {
 		case c.signature != "":
 			yield(c.detached())
 		case strings.HasSuffix(c.bundle, ".jsonl"):
-			f, _, err := openRegular(c.bundle)
+			f, info, err := openRegular(c.bundle)
 			if err != nil {
 				yield(nil, fileError(c.bundle, err))
 				return
 			}
 			defer f.Close()
+			if info.Size() > maxLinesSize {
+				yield(nil, check.Refuse("LM-1", check.Limit, "has %d bytes, want at most %d in one file of JSON lines", info.Size(), maxLinesSize).
+					WithNext("split the file"))
+				return
+			}
 			none := true
-			for b, err := range bundle.ParseLines(f) {
+			for b, err := range bundle.ParseLines(io.LimitReader(f, maxLinesSize)) {
 				none = false
 				if !yield(b, err) {
 					return

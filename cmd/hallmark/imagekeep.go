@@ -24,9 +24,12 @@ import (
 	"github.com/hallmarksign/hallmark/verify"
 )
 
-// attach keeps a finished bundle with its image. Should that fail, the bundle is
-// kept here, so that the next run attaches it and makes no second log entry.
+// attach keeps a finished bundle with its image. Until it is there the bundle is kept
+// here as well: should that fail or be killed, the next run attaches it and makes no
+// second log entry.
 func (r *signRun) attach(ctx context.Context, t *target, serialised []byte) error {
+	p := pendingOf(r.e, t)
+	lost := p.write(serialised)
 	done := make([][]oci.Attached, len(t.place.to))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(8)
@@ -37,10 +40,10 @@ func (r *signRun) attach(ctx context.Context, t *target, serialised []byte) erro
 		})
 	}
 	if err := g.Wait(); err != nil {
-		return r.keep(t, serialised, err)
+		return r.unattached(t, p, lost, err)
 	}
 	t.attached = slices.Concat(done...)
-	pendingOf(r.e, t).remove()
+	p.remove()
 	return nil
 }
 
@@ -59,12 +62,12 @@ func attachedText(all []oci.Attached) string {
 	return strings.Join(text, "; ")
 }
 
-// keep keeps what could not be attached, and says what to repeat.
-func (r *signRun) keep(t *target, serialised []byte, err error) error {
-	p := pendingOf(r.e, t)
+// unattached says of what could not be attached where it is kept, or why it is lost,
+// and what to repeat.
+func (r *signRun) unattached(t *target, p pending, lost, err error) error {
 	next := "run the same command again, or " + r.pushCommand(t, p.path) +
 		": the signature was made and is kept; nothing will be logged twice"
-	if lost := p.write(serialised); lost != nil {
+	if lost != nil {
 		next = "the signature was logged, but could not be kept (" + lost.Error() + "): mend that, then sign again"
 	}
 	var refused *check.Error

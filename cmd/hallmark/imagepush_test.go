@@ -1,10 +1,17 @@
 package main
 
 import (
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
+
+	"github.com/google/go-containerregistry/pkg/registry"
 
 	"github.com/hallmarksign/hallmark/internal/check"
 )
@@ -193,4 +200,30 @@ func TestImage_PendingOfSomebodyElse(t *testing.T) {
 		t.Errorf("signed by somebody else:\n%s", out)
 	}
 	w.fails(check.ExitNo, w.verify(host+"/app:1")...)
+}
+
+// O32: also of a run that is killed: the signature is kept before the registry is
+// written to.
+func TestImage_KeptBeforeItIsAttached(t *testing.T) {
+	w := newImageWorld(t)
+	handler := registry.New(registry.Logger(log.New(io.Discard, "", 0)), registry.WithReferrersSupport(true))
+	var writes, unkept atomic.Int32
+	s := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			writes.Add(1)
+			if w.pending() == 0 {
+				unkept.Add(1)
+			}
+		}
+		handler.ServeHTTP(rw, r)
+	}))
+	defer s.Close()
+	host := strings.TrimPrefix(s.URL, "http://")
+	pushIndex(t, host+"/app:1", 1)
+	writes.Store(0)
+	unkept.Store(0)
+	w.must("sign", host+"/app:1", "--yes")
+	if writes.Load() == 0 || unkept.Load() != 0 || w.pending() != 0 {
+		t.Errorf("%d of %d writes without a signature that is kept, %d kept at the end", unkept.Load(), writes.Load(), w.pending())
+	}
 }
