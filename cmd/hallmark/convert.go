@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/spf13/cobra"
 
 	"github.com/hallmarksign/hallmark/bundle"
@@ -16,9 +18,9 @@ func newConvert(e *env, done *outcome) *cobra.Command {
 		Short: "Write an older bundle in the form of version 0.3",
 		Long: `Read a bundle of version 0.1 or 0.2, or the older JSON of cosign, and write it in
 the form that every client reads. All evidence is kept; certificates after the
-signer's are left out, because verifiers take them from their trust root. Nothing
-is verified. What version 0.3 can't hold, such as a log entry without inclusion
-proof, is refused.`,
+signer's are left out with a remark, because verifiers take them from their trust
+root. Nothing is verified. What version 0.3 can't hold, such as a log entry without
+inclusion proof, is refused.`,
 		Example: `  hallmark convert app.bundle --output app.sigstore.json`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 || out == "" {
@@ -41,6 +43,9 @@ proof, is refused.`,
 			}
 			if err := atomicfile.Write(out, append(converted, '\n'), 0o644, atomicfile.Options{Overwrite: force}); err != nil {
 				return err
+			}
+			if n := len(b.Chain); n > 0 {
+				fmt.Fprintf(e.stderr, "hallmark: warning: certificates after the signer's are left out: %d; a trust root that lacks an intermediate one does not verify the new bundle\n", n)
 			}
 			*done = informed()
 			return nil
