@@ -20,6 +20,12 @@ func (o *signOptions) push(ctx context.Context, e *env, args []string) (outcome,
 	if len(args) != 1 {
 		return outcome{}, usage("--push-only goes with one image, got %d", len(args))
 	}
+	if o.bundle != "" || o.dryRun {
+		return outcome{}, usage("--push-only excludes --bundle and --dry-run")
+	}
+	if err := o.output.check(); err != nil {
+		return outcome{}, err
+	}
 	data, b, err := readBundle(o.image.pushOnly)
 	if err != nil {
 		return outcome{}, err
