@@ -99,7 +99,8 @@ func (a *agent) turn(ctx context.Context, conn *net.UnixConn, scope string) {
 		return
 	}
 	defer leave()
-	ctx, cancel := context.WithCancel(ctx)
+	parent := ctx
+	ctx, cancel := context.WithCancel(parent)
 	defer cancel()
 	_ = conn.SetDeadline(time.Time{})
 	var wg sync.WaitGroup
@@ -117,7 +118,8 @@ func (a *agent) turn(ctx context.Context, conn *net.UnixConn, scope string) {
 		return
 	}
 	defer func() { <-l.head }()
-	if send(conn, response{}) != nil {
+	// Who ends with the agent makes room before all that wait know of the end.
+	if parent.Err() != nil || send(conn, response{}) != nil {
 		return
 	}
 	select {
