@@ -690,6 +690,46 @@ func TestOC9_CleanRemovesNothingOfOthers(t *testing.T) {
 	resolved(t, c, h.name+"/app@"+b.Digest)
 }
 
+// OC-9: a registry that can't remove a tag says so in one way or another; what was to
+// be removed is gone all the same, or it is said that it is not.
+func TestOC9_CleanWhereTagsStay(t *testing.T) {
+	for _, answer := range []int{http.StatusNotFound, http.StatusBadRequest, http.StatusMethodNotAllowed, http.StatusAccepted} {
+		for _, byDigest := range []bool{true, false} {
+			w, c, h := sigtest.New(t), newClient(t), newHost(t)
+			pushImage(t, c, h, "app", "1", "x")
+			a := resolved(t, c, h.name+"/app:1")
+			must(c.Attach(t.Context(), a, signatureFor(t, w, a, Tags), Tags))(t)
+			list := must(c.Cleanable(t.Context(), a, Selection{Signatures: true}))(t)
+			var gone atomic.Bool
+			h.set(func(w http.ResponseWriter, r *http.Request) bool {
+				isTag := strings.HasSuffix(r.URL.Path, ".sig")
+				switch {
+				case r.Method == http.MethodDelete && isTag:
+					w.WriteHeader(answer)
+				case r.Method == http.MethodDelete && byDigest:
+					gone.Store(true)
+					w.WriteHeader(http.StatusAccepted)
+				case isTag && gone.Load():
+					w.WriteHeader(http.StatusNotFound)
+				default:
+					return false
+				}
+				return true
+			})
+			removed, err := c.Clean(t.Context(), a, list)
+			if byDigest && (err != nil || len(removed) != 1) {
+				t.Errorf("answer %d: removed %d, %v, want 1", answer, len(removed), err)
+			}
+			if !byDigest {
+				refused(t, err, check.OCI)
+				if len(removed) != 0 {
+					t.Errorf("answer %d: says that %d are removed", answer, len(removed))
+				}
+			}
+		}
+	}
+}
+
 func TestOC1_BlobsAreCompared(t *testing.T) {
 	for name, row := range map[string]struct {
 		body string

@@ -2,6 +2,7 @@ package oci
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"slices"
 
@@ -166,15 +167,24 @@ func (c *Client) Clean(ctx context.Context, a Artifact, list []Branch) ([]Branch
 }
 
 // clean removes one branch: of an old tag the tag alone, because one manifest may be
-// under tags of several images, or be something else. Where tags can't be removed,
-// what it names is.
+// under tags of several images, or be something else. Where the tag is still there
+// after that, whatever the registry answered, what it names is removed.
 func (r *repository) clean(ctx context.Context, b Branch) error {
-	if b.Kind == KindTag {
-		if gone, err := r.deleteTag(ctx, b.Tag); gone || err != nil {
+	if b.Kind != KindTag {
+		return r.remove(ctx, b.Digest)
+	}
+	for _, ref := range []string{b.Tag, b.Digest} {
+		if err := r.remove(ctx, ref); err != nil {
+			return err
+		}
+		if _, err := r.manifest(ctx, b.Tag); errors.Is(err, errMissing) {
+			return nil
+		} else if err != nil {
 			return err
 		}
 	}
-	return r.deleteManifest(ctx, b.Digest)
+	return check.Refuse("OC-9", check.OCI, "registry %q keeps the tag %q", r.s.host, b.Tag).
+		WithNext("remove the tag by the means of the registry")
 }
 
 // unlisted returns the merge that takes referrers out of a listing.

@@ -173,23 +173,16 @@ func (r *repository) put(ctx context.Context, ref string, d *document, c call) (
 	return d.Subject != nil && res.Header.Get("OCI-Subject") == d.Subject.Digest, nil
 }
 
-// deleteManifest removes a manifest by digest; that there is none is no error.
-func (r *repository) deleteManifest(ctx context.Context, digest string) error {
-	_, err := r.remove(ctx, digest, http.StatusNotFound)
-	return err
-}
-
-// deleteTag removes a tag and leaves what it names, which may have other names; false
-// if the registry knows no removal of a tag.
-func (r *repository) deleteTag(ctx context.Context, tag string) (bool, error) {
-	code, err := r.remove(ctx, tag, http.StatusNotFound, http.StatusBadRequest, http.StatusMethodNotAllowed)
-	return code < 300 || code == http.StatusNotFound, err
-}
-
-func (r *repository) remove(ctx context.Context, ref string, answers ...int) (int, error) {
-	res, err := r.do(ctx, call{method: http.MethodDelete, path: r.path("manifests", ref), scopes: remove(r.name), answers: answers})
-	if err != nil {
-		return 0, err
+// remove removes a manifest by digest, or a tag of one; that there is none is no
+// error, nor is it that a registry can't remove tags.
+func (r *repository) remove(ctx context.Context, ref string) error {
+	c := call{method: http.MethodDelete, path: r.path("manifests", ref), scopes: remove(r.name), answers: []int{http.StatusNotFound}}
+	if !isDigest(ref) {
+		c.answers = append(c.answers, http.StatusBadRequest, http.StatusMethodNotAllowed)
 	}
-	return res.StatusCode, res.Body.Close()
+	res, err := r.do(ctx, c)
+	if err != nil {
+		return err
+	}
+	return res.Body.Close()
 }
