@@ -383,8 +383,8 @@ func TestA44_A45_A46_Hints(t *testing.T) {
 		"hello":                                 "not the artifact",
 		`{"name":"package","version":"1.0.0"}`:  "not the artifact",
 		"PK\x03\x04":                            "not the artifact",
-		"\x1f\x8b\x08":                          "Decompress",
-		"\x28\xb5\x2f\xfd":                      "Decompress",
+		"\x1f\x8b\x08":                          "decompress",
+		"\x28\xb5\x2f\xfd":                      "decompress",
 		"<html><body>Log in</body></html>":      "login or error page",
 		"<!doctype html>\n<title>404</title>":   "login or error page",
 		"":                                      "",
@@ -423,5 +423,5 @@ func ExampleParse() {
 	fmt.Println(refused.Next)
 	// Output:
 	// version BP-1 mediaType
-	// This bundle is of a version newer than 0.3: update hallmark to read it
+	// this bundle is of a version newer than 0.3: update hallmark to read it
 }

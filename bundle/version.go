@@ -24,7 +24,7 @@ func versionOf(mediaType string) (Version, error) {
 	}
 	err := check.Refuse("BP-1", check.Version, "is %q, want %q or an older one", clip(mediaType), MediaType).At("mediaType")
 	if isNewer(mediaType) {
-		err = err.WithNext("This bundle is of a version newer than 0.3: update hallmark to read it")
+		err = err.WithNext("this bundle is of a version newer than 0.3: update hallmark to read it")
 	}
 	return 0, err
 }
@@ -63,12 +63,12 @@ func explain(err error, data []byte, mediaType string) error {
 	case len(text) == 0:
 		return check.Refuse("LM-2", check.Parse, "is empty, want a Sigstore bundle")
 	case bytes.HasPrefix(text, []byte("\x1f\x8b")):
-		return check.Refuse("LM-2", check.Parse, "is compressed with gzip, want JSON").WithNext("Decompress the bundle and try again")
+		return check.Refuse("LM-2", check.Parse, "is compressed with gzip, want JSON").WithNext("decompress the bundle and try again")
 	case bytes.HasPrefix(text, []byte("\x28\xb5\x2f\xfd")):
-		return check.Refuse("LM-2", check.Parse, "is compressed with zstd, want JSON").WithNext("Decompress the bundle and try again")
+		return check.Refuse("LM-2", check.Parse, "is compressed with zstd, want JSON").WithNext("decompress the bundle and try again")
 	case isPage(text):
 		return check.Refuse("LM-2", check.Parse, "is an HTML page, want JSON").
-			WithNext("Download the bundle again: a login or error page was saved in its place")
+			WithNext("download the bundle again: a login or error page was saved in its place")
 	case text[0] != '{' || mediaType == "":
 		return refused.WithNext("give the bundle here, not the artifact: its name usually ends in .sigstore.json")
 	}

@@ -26,7 +26,8 @@ var bundleSuffixes = []string{".sigstore.json", ".sigstore", ".sigstore.jsonl"}
 
 // withoutBundles leaves out the bundles of other arguments, which a pattern such as
 // dist/* matches once a folder is signed, and says so. A file that only has the name
-// of a bundle stays an argument: nothing unverified passes by its name.
+// of a bundle stays an argument, and so does a bundle that is signed itself: nothing
+// unverified passes by its name.
 func withoutBundles(e *env, o *outputFlags, args []string) []string {
 	own := map[string]bool{}
 	for _, a := range args {
@@ -38,11 +39,16 @@ func withoutBundles(e *env, o *outputFlags, args []string) []string {
 		}
 		own[a+attestationSuffix("")] = true
 	}
-	files := slices.DeleteFunc(slices.Clone(args), func(a string) bool { return own[a] && holdsBundles(a) })
+	files := slices.DeleteFunc(slices.Clone(args), func(a string) bool { return own[a] && !hasBundle(a) && holdsBundles(a) })
 	if n := len(args) - len(files); n > 0 {
 		o.say(e, "left out %d of the arguments: they are the bundles of others", n)
 	}
 	return files
+}
+
+// hasBundle reports whether a bundle lies beside a file.
+func hasBundle(path string) bool {
+	return slices.ContainsFunc(bundleSuffixes, func(suffix string) bool { return exists(path + suffix) })
 }
 
 // holdsBundles reports whether a file holds bundles and nothing else.

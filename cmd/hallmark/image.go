@@ -217,7 +217,7 @@ func newImageClean(e *env, done *outcome) *cobra.Command {
 			output.say(e, "nothing to remove")
 			return nil
 		}
-		if !output.quiet {
+		if !output.quiet || !yes { // what is asked about is shown
 			if err := writeTree(e.stderr, list, claimsOf(ctx)); err != nil {
 				return err
 			}

@@ -198,6 +198,10 @@ func TestImage_CleanAsks(t *testing.T) {
 			t.Errorf("answer %q: status %d\n%s%s", answer, status, stdout, stderr)
 		}
 	}
+	// What is asked about is shown, also where nothing else is.
+	if _, _, stderr := interactive(t, w.World, w.dir, "n\n", "image", "clean", host+"/app:1", "--signatures", "--quiet"); !strings.Contains(stderr, "- signature, claims alice@example.com") {
+		t.Errorf("asks about something unseen:\n%s", stderr)
+	}
 	w.must(w.verify(host + "/app:1")...)
 	status, stdout, stderr := interactive(t, w.World, w.dir, "y\n", "image", "clean", host+"/app:1", "--signatures")
 	if status != check.ExitOK || stdout != "removed 1 of 1\n" {

@@ -29,7 +29,10 @@ import (
 // second log entry.
 func (r *signRun) attach(ctx context.Context, t *target, serialised []byte) error {
 	p := pendingOf(r.e, t)
-	lost := p.write(serialised)
+	kept, lost := r.o.image.pushOnly, error(nil)
+	if kept == "" {
+		kept, lost = p.path, p.write(serialised)
+	}
 	done := make([][]oci.Attached, len(t.place.to))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(8)
@@ -40,7 +43,7 @@ func (r *signRun) attach(ctx context.Context, t *target, serialised []byte) erro
 		})
 	}
 	if err := g.Wait(); err != nil {
-		return r.unattached(t, p, lost, err)
+		return r.unattached(t, kept, lost, err)
 	}
 	t.attached = slices.Concat(done...)
 	p.remove()
@@ -64,8 +67,8 @@ func attachedText(all []oci.Attached) string {
 
 // unattached says of what could not be attached where it is kept, or why it is lost,
 // and what to repeat.
-func (r *signRun) unattached(t *target, p pending, lost, err error) error {
-	next := "run the same command again, or " + r.pushCommand(t, p.path) +
+func (r *signRun) unattached(t *target, kept string, lost, err error) error {
+	next := "run the same command again, or " + r.pushCommand(t, kept) +
 		": the signature was made and is kept; nothing will be logged twice"
 	if lost != nil {
 		next = "the signature was logged, but could not be kept (" + lost.Error() + "): mend that, then sign again"

@@ -227,3 +227,22 @@ func TestImage_KeptBeforeItIsAttached(t *testing.T) {
 		t.Errorf("%d of %d writes without a signature that is kept, %d kept at the end", unkept.Load(), writes.Load(), w.pending())
 	}
 }
+
+// O32: what is pushed from a file is kept there already, and nowhere else.
+func TestImage_PushOnlyKeepsNothing(t *testing.T) {
+	w := newImageWorld(t)
+	host, _, breakIt := w.unattached()
+	files, err := filepath.Glob(filepath.Join(w.dir, "cache", "pending", "*"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("kept: %q, %v", files, err)
+	}
+	mine := filepath.Join(w.dir, "mine.sigstore.json")
+	if err := os.Rename(files[0], mine); err != nil {
+		t.Fatal(err)
+	}
+	breakIt(true)
+	stderr := w.fails(check.ExitUndecided, "sign", "--push-only", mine, host+"/app:1")
+	if !strings.Contains(stderr, "hallmark sign --push-only "+mine) || w.pending() != 0 {
+		t.Errorf("%d kept, and the next step is another:\n%s", w.pending(), stderr)
+	}
+}

@@ -64,8 +64,11 @@ func shape(data []byte, role string) error {
 	if err := strictjson.UnmarshalOpen(data, &s); err != nil {
 		return err
 	}
-	for field, o := range map[string]others{role: s.Others, role + ".signed": s.Signed.Others, role + ".signed.delegations": s.Signed.Delegations.Others} {
-		if err := o.check(field); err != nil {
+	for _, at := range []struct {
+		field  string
+		others others
+	}{{role, s.Others}, {role + ".signed", s.Signed.Others}, {role + ".signed.delegations", s.Signed.Delegations.Others}} {
+		if err := at.others.check(at.field); err != nil {
 			return err
 		}
 	}
