@@ -6,7 +6,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/hallmarksign/hallmark/internal/protohash"
+	"github.com/hallmarksign/hallmark/internal/hashname"
 	"github.com/hallmarksign/hallmark/internal/strictjson"
 )
 
@@ -26,7 +26,7 @@ func (b *Bundle) Hashes() []crypto.Hash {
 	case b.Envelope != nil:
 		hashes = append(hashes, subjectHashes(b.Envelope.Payload)...)
 	case b.Message != nil && b.Message.Digest != nil:
-		hashes = append(hashes, protohash.Of(b.Message.Digest.Algorithm))
+		hashes = append(hashes, hashname.OfProto(b.Message.Digest.Algorithm))
 	default:
 		for _, e := range b.Entries {
 			hashes = append(hashes, entryHash(e.Body))
@@ -58,7 +58,7 @@ func entryHash(body []byte) crypto.Hash {
 		return 0
 	}
 	if name := rekord.Spec.V002.Data.Algorithm; name != "" {
-		return protohash.Of(name)
+		return hashname.OfProto(name)
 	}
 	return subjectHash(rekord.Spec.Data.Hash.Algorithm)
 }

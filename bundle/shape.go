@@ -8,7 +8,7 @@ import (
 	"golang.org/x/crypto/cryptobyte/asn1"
 
 	"github.com/hallmarksign/hallmark/internal/check"
-	"github.com/hallmarksign/hallmark/internal/protohash"
+	"github.com/hallmarksign/hallmark/internal/hashname"
 )
 
 // payloadType is the only one that an envelope may have (BP-8).
@@ -97,7 +97,7 @@ func (m *Message) wellFormed() error {
 	if m.Digest.Algorithm == "" {
 		return check.Refuse("BP-9", check.Content, "is missing, want SHA2_256 or alike").At("messageSignature.messageDigest.algorithm")
 	}
-	hash := protohash.Of(m.Digest.Algorithm)
+	hash := hashname.OfProto(m.Digest.Algorithm)
 	if hash == 0 {
 		return check.Refuse("BP-9", check.Alg, "is %q, want SHA2_256, SHA2_384 or SHA2_512", clip(m.Digest.Algorithm)).
 			At("messageSignature.messageDigest.algorithm")

@@ -15,7 +15,7 @@ import (
 	"github.com/hallmarksign/hallmark/bundle"
 	"github.com/hallmarksign/hallmark/internal/check"
 	"github.com/hallmarksign/hallmark/internal/dsse"
-	"github.com/hallmarksign/hallmark/internal/protohash"
+	"github.com/hallmarksign/hallmark/internal/hashname"
 )
 
 // Sign signs every job and calls done with each result as soon as it is there,
@@ -153,7 +153,7 @@ func (s *Session) assemble(ctx context.Context, job *Job, cred *credential) (*bu
 	if job.Statement != nil {
 		b.Envelope = &bundle.Envelope{PayloadType: dsse.PayloadType, Payload: job.Statement, Signature: sig}
 	} else {
-		b.Message = &bundle.Message{Digest: &bundle.Digest{Algorithm: protohash.Name(crypto.SHA256), Value: digest}, Signature: sig}
+		b.Message = &bundle.Message{Digest: &bundle.Digest{Algorithm: hashname.ProtoName(crypto.SHA256), Value: digest}, Signature: sig}
 	}
 	record := Record{Hash: crypto.SHA256, Digest: digest, Signature: sig, Certificate: cred.leaf, Envelope: b.Envelope}
 	return b, s.evidence(ctx, job, b, record)

@@ -51,7 +51,19 @@ type Record struct {
 }
 
 // A Log records a signature. The answer is checked before it is returned
-// (SG-11, SG-12, R1, R2).
+// (SG-11, SG-12, R1, R2). An error after the record was sent, other than the log's
+// own word that it took nothing, is a [*SentError].
 type Log interface {
 	Append(ctx context.Context, r Record) (bundle.Entry, error)
 }
+
+// A SentError says that a record was sent to a log and that no entry can be handed
+// on: an entry may be public. Appending an equal record again is harmless and finds
+// an entry that is there.
+type SentError struct {
+	Entry *bundle.Entry // what the log answered, not proved; nil if there was no answer that can be read
+	Err   error         // why it is not handed on
+}
+
+func (e *SentError) Error() string { return e.Err.Error() }
+func (e *SentError) Unwrap() error { return e.Err }

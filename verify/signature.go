@@ -8,7 +8,7 @@ import (
 	"github.com/hallmarksign/hallmark/internal/check"
 	"github.com/hallmarksign/hallmark/internal/dsse"
 	"github.com/hallmarksign/hallmark/internal/entry"
-	"github.com/hallmarksign/hallmark/internal/protohash"
+	"github.com/hallmarksign/hallmark/internal/hashname"
 )
 
 // A claimedSignature says how the signer signed, by entries that name the
@@ -108,7 +108,7 @@ func (s *checkedSignature) overArtifact(q *question) error {
 	if claimed == nil {
 		return nil
 	}
-	if protohash.Of(claimed.Algorithm) != h { // A34
+	if hashname.OfProto(claimed.Algorithm) != h { // A34
 		return check.Refuse("BP-9", check.Digest, "algorithm is %q, artifact was signed by its %s", claimed.Algorithm, hashName(h)).
 			At("messageSignature.messageDigest")
 	}

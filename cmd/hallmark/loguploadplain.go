@@ -11,7 +11,7 @@ import (
 
 	"github.com/hallmarksign/hallmark/bundle"
 	"github.com/hallmarksign/hallmark/internal/check"
-	"github.com/hallmarksign/hallmark/internal/protohash"
+	"github.com/hallmarksign/hallmark/internal/hashname"
 	"github.com/hallmarksign/hallmark/sign"
 	"github.com/hallmarksign/hallmark/tlog"
 	"github.com/hallmarksign/hallmark/verify"
@@ -42,7 +42,7 @@ func (o *uploadOptions) plain(ctx context.Context, arg string, p *progress) (*up
 		return nil, named(o.signature, err)
 	}
 	record.Digest = file.Sum(record.Hash)
-	digest := bundle.Digest{Algorithm: protohash.Name(record.Hash), Value: record.Digest}
+	digest := bundle.Digest{Algorithm: hashname.ProtoName(record.Hash), Value: record.Digest}
 	return &upload{
 		digest: verify.Digest{Algorithm: record.Hash, Value: record.Digest}.String(),
 		lines:  []string{line},

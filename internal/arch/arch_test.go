@@ -17,12 +17,12 @@ const module = "github.com/hallmarksign/hallmark/"
 // ours lists, for each package, the packages of this module it may import.
 // "internal/*" stands for the format packages, which import no network.
 var ours = map[string][]string{
-	"bundle":              {"internal/check", "internal/protohash", "internal/strictjson"},
+	"bundle":              {"internal/check", "internal/hashname", "internal/strictjson"},
 	"trustroot":           {"internal/check", "internal/strictjson"},
 	"trustroot/tuf":       {"trustroot", "internal/atomicfile", "internal/check", "internal/fetch", "internal/strictjson"},
 	"verify":              {"bundle", "trustroot", "internal/logproof", "format"},
 	"oidc":                {"internal/check", "internal/fetch", "internal/strictjson"},
-	"sign":                {"bundle", "oidc", "internal/check", "internal/dsse", "internal/protohash"},
+	"sign":                {"bundle", "oidc", "internal/check", "internal/dsse", "internal/hashname"},
 	"sign/fulcio":         {"internal/service", "sign", "oidc", "format", "internal/fetch"},
 	"sign/tsa":            {"internal/service", "sign", "trustroot", "format", "internal/fetch"},
 	"tlog":                {"internal/service", "bundle", "sign", "trustroot", "internal/logproof", "format", "internal/fetch"},
@@ -47,7 +47,7 @@ var ours = map[string][]string{
 // of checks and strict JSON, never a network.
 var format = []string{
 	"internal/check", "internal/strictjson", "internal/checkpoint", "internal/dsse", "internal/entry",
-	"internal/fulcioext", "internal/inclusion", "internal/protohash", "internal/sct", "internal/set", "internal/tsp",
+	"internal/fulcioext", "internal/inclusion", "internal/hashname", "internal/sct", "internal/set", "internal/tsp",
 }
 
 // doors lists the packages that may import a dependency.

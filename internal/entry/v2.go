@@ -5,7 +5,7 @@ import (
 	"encoding/base64"
 
 	"github.com/hallmarksign/hallmark/internal/check"
-	"github.com/hallmarksign/hallmark/internal/protohash"
+	"github.com/hallmarksign/hallmark/internal/hashname"
 	"github.com/hallmarksign/hallmark/internal/strictjson"
 )
 
@@ -48,7 +48,7 @@ func readHashedRekord2(b *Body, body []byte) error {
 		return err
 	}
 	spec := doc.Spec.HashedRekordV002
-	b.Hash = protohash.Of(spec.Data.Algorithm)
+	b.Hash = hashname.OfProto(spec.Data.Algorithm)
 	if b.Hash == 0 {
 		return check.Refuse("EB-3", check.Entry, "is %q, want SHA2_256, SHA2_384 or SHA2_512", spec.Data.Algorithm).
 			At("spec.hashedRekordV002.data.algorithm")
@@ -89,7 +89,7 @@ func (b *Body) canonical() []byte {
 	encoded := base64.StdEncoding.EncodedLen
 	out := make([]byte, 0, 300+encoded(len(b.Digest))+encoded(len(b.Signature))+encoded(len(key)))
 	out = append(out, `{"apiVersion":"0.0.2","kind":"hashedrekord","spec":{"hashedRekordV002":{"data":{"algorithm":"`...)
-	out = append(out, protohash.Name(b.Hash)...)
+	out = append(out, hashname.ProtoName(b.Hash)...)
 	out = append(out, `","digest":"`...)
 	out = base64.StdEncoding.AppendEncode(out, b.Digest)
 	out = append(out, `"},"signature":{"content":"`...)
@@ -105,7 +105,7 @@ func (b *Body) canonical() []byte {
 // agree (EB-3).
 func (b *Body) check2() error {
 	const path = "spec.hashedRekordV002."
-	if protohash.Name(b.Hash) == "" {
+	if hashname.ProtoName(b.Hash) == "" {
 		return check.Refuse("EB-3", check.Entry, "hash is number %d, want SHA-256, SHA-384 or SHA-512", uint(b.Hash)).At(path + "data.algorithm")
 	}
 	if len(b.Digest) != b.Hash.Size() {
@@ -126,7 +126,7 @@ func (b *Body) check2() error {
 		return check.Refuse("EB-3", check.Entry, "is %q, which is not known", b.KeyDetails).At(path + "signature.verifier.keyDetails")
 	}
 	if hash != b.Hash {
-		return check.Refuse("EB-3", check.Entry, "is %q, but the digest is %s", b.KeyDetails, protohash.Name(b.Hash)).
+		return check.Refuse("EB-3", check.Entry, "is %q, but the digest is %s", b.KeyDetails, hashname.ProtoName(b.Hash)).
 			At(path + "signature.verifier.keyDetails")
 	}
 	return nil

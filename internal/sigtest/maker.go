@@ -10,7 +10,7 @@ import (
 	"github.com/hallmarksign/hallmark/bundle"
 	"github.com/hallmarksign/hallmark/internal/dsse"
 	"github.com/hallmarksign/hallmark/internal/entry"
-	"github.com/hallmarksign/hallmark/internal/protohash"
+	"github.com/hallmarksign/hallmark/internal/hashname"
 	"github.com/hallmarksign/hallmark/internal/tsp/tsptest"
 )
 
@@ -179,7 +179,7 @@ func (m *Made) record(log *Log) bundle.Entry {
 }
 
 func digestName(h crypto.Hash) string {
-	return protohash.Name(h)
+	return hashname.ProtoName(h)
 }
 
 // Statement returns an in-toto statement about an artifact.

@@ -6,7 +6,7 @@ import (
 	"encoding/base64"
 
 	"github.com/hallmarksign/hallmark/internal/entry"
-	"github.com/hallmarksign/hallmark/internal/protohash"
+	"github.com/hallmarksign/hallmark/internal/hashname"
 )
 
 // canonical2 reads a hashedrekord 0.0.2 of a common algorithm, nil if body is
@@ -17,7 +17,7 @@ import (
 func canonical2(body []byte) *entry.Body {
 	r := walker{rest: body}
 	r.skip(`{"apiVersion":"0.0.2","kind":"hashedrekord","spec":{"hashedRekordV002":{"data":{"algorithm":"`)
-	b := &entry.Body{Kind: "hashedrekord", Version: "0.0.2", Hash: protohash.Of(string(r.text()))}
+	b := &entry.Body{Kind: "hashedrekord", Version: "0.0.2", Hash: hashname.OfProto(string(r.text()))}
 	r.skip(`,"digest":"`)
 	b.Digest = r.binary()
 	r.skip(`},"signature":{"content":"`)
