@@ -53,7 +53,7 @@ var format = []string{
 // doors lists the packages that may import a dependency.
 var doors = map[string][]string{
 	"github.com/theupdateframework/go-tuf/v2": {"trustroot/tuf"},
-	"github.com/gofrs/flock":                  {"trustroot/tuf"},
+	"github.com/gofrs/flock":                  {"internal/atomicfile", "trustroot/tuf"},
 	"github.com/coreos/go-oidc/v3":            {"oidc"},
 	"github.com/go-jose/go-jose/v4":           {"oidc"},
 	"golang.org/x/oauth2":                     {"oidc"},
