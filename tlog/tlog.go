@@ -5,6 +5,7 @@ package tlog
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"strings"
 	"time"
@@ -31,7 +32,13 @@ type Writer interface {
 	Upload(ctx context.Context, r sign.Record) (Receipt, error)
 	// Propose records an entry that another program made.
 	Propose(ctx context.Context, p Proposal) (Receipt, error)
+	// Find looks for an entry equal to r, and records nothing. A log of the second
+	// generation can't be asked: the error is [ErrNoLookup], and nothing is known.
+	Find(ctx context.Context, r sign.Record) (e bundle.Entry, found bool, err error)
 }
+
+// ErrNoLookup says that a log does not look entries up by what is in them.
+var ErrNoLookup = errors.New("logs of the second generation do not say whether they have an entry")
 
 // A Receipt is an entry that the log proved to hold.
 type Receipt struct {
@@ -40,10 +47,25 @@ type Receipt struct {
 	Existing bool   // the log said that it had an equal entry before
 }
 
+// Config is what a writer needs; Existing is optional.
+type Config struct {
+	Doer fetch.Doer      // bound to the base URL of the log
+	Root *trustroot.Root // of which the log must be one
+	Now  time.Time
+
+	// Existing returns the entry at an index of a log of the second generation, with
+	// its proof. It is asked when the log says that it had an equal one before: that
+	// answer does not hold it. An error of check not_found says that it is not there
+	// yet. If nil, such an answer is an error.
+	Existing func(ctx context.Context, log *trustroot.Log, index int64) (bundle.Entry, error)
+}
+
 // New returns the writer for the log at a URL that speaks the API of a major
 // version: 1 or 2. A log that the trusted root does not know at this moment is
 // refused before anything can be uploaded (K12).
-func New(version int, base string, root *trustroot.Root, now time.Time, doer fetch.Doer) (Writer, error) {
+//
+// An error of the writer after which an entry may be public is a *sign.SentError.
+func New(version int, base string, c Config) (Writer, error) {
 	if version != 1 && version != 2 {
 		return nil, check.Refuse("SC-2", check.SignCfg, "log %q speaks API version %d, want 1 or 2", base, version)
 	}
@@ -51,14 +73,14 @@ func New(version int, base string, root *trustroot.Root, now time.Time, doer fet
 	if err != nil {
 		return nil, check.Refuse("SC-9", check.SignCfg, "want the URL of a log, got %q", base)
 	}
-	logs, err := known(u, root, now)
+	logs, err := known(u, c.Root, c.Now)
 	if err != nil {
 		return nil, err
 	}
 	if version == 1 {
-		return &v1{doer: doer, base: u, logs: logs}, nil
+		return &v1{doer: c.Doer, base: u, logs: logs, patience: patience{firstPause}}, nil
 	}
-	return &v2{doer: doer, logs: logs}, nil
+	return &v2{doer: c.Doer, logs: logs, existing: c.Existing, patience: patience{firstPause}}, nil
 }
 
 // known returns the logs of the trusted root that may answer at a URL. A log's

@@ -16,6 +16,7 @@ import (
 	"github.com/hallmarksign/hallmark/sign/fulcio"
 	"github.com/hallmarksign/hallmark/sign/tsa"
 	"github.com/hallmarksign/hallmark/tlog"
+	"github.com/hallmarksign/hallmark/tlog/read"
 	"github.com/hallmarksign/hallmark/trustroot"
 	"github.com/hallmarksign/hallmark/trustroot/tuf"
 	"github.com/hallmarksign/hallmark/verify"
@@ -99,7 +100,9 @@ func (s *services) signer(e *env, tokens oidc.Provider) (*sign.Signer, error) {
 		if err != nil {
 			return nil, err
 		}
-		log, err := tlog.New(c.Version, c.URL, s.root, e.now(), doer)
+		log, err := tlog.New(c.Version, c.URL, tlog.Config{
+			Doer: doer, Root: s.root, Now: e.now(), Existing: existing(read.Config{Doer: doer, Root: s.root, Now: e.now}),
+		})
 		return transparencyLog{log, host(c.URL)}, err
 	})
 	if err != nil {
@@ -116,6 +119,22 @@ func (s *services) signer(e *env, tokens oidc.Provider) (*sign.Signer, error) {
 	return signer, err
 }
 
+// existing reads an entry that a log of the second generation says it has, with its
+// proof.
+func existing(c read.Config) func(context.Context, *trustroot.Log, int64) (bundle.Entry, error) {
+	return func(ctx context.Context, log *trustroot.Log, index int64) (bundle.Entry, error) {
+		reader, err := read.NewV2(log, c)
+		if err != nil {
+			return bundle.Entry{}, err
+		}
+		e, err := reader.Entry(ctx, index)
+		if err != nil {
+			return bundle.Entry{}, err
+		}
+		return e.Raw, nil
+	}
+}
+
 func connect(base string, timeout time.Duration) (*fetch.Client, error) {
 	return fetch.New(base, fetch.Config{UserAgent: userAgent(), Timeout: timeout, Retries: 3})
 }
@@ -127,7 +146,7 @@ type (
 		host string
 	}
 	transparencyLog struct {
-		sign.Log
+		tlog.Writer
 		host string
 	}
 	timestamper struct {
@@ -142,8 +161,13 @@ func (a authority) Certify(ctx context.Context, key crypto.Signer, token oidc.To
 }
 
 func (l transparencyLog) Append(ctx context.Context, r sign.Record) (bundle.Entry, error) {
-	entry, err := l.Log.Append(ctx, r)
+	entry, err := l.Writer.Append(ctx, r)
 	return entry, by("log "+l.host, err)
+}
+
+func (l transparencyLog) Find(ctx context.Context, r sign.Record) (bundle.Entry, bool, error) {
+	entry, found, err := l.Writer.Find(ctx, r)
+	return entry, found, by("log "+l.host, err)
 }
 
 func (t timestamper) Timestamp(ctx context.Context, signature []byte) ([]byte, error) {
@@ -153,6 +177,9 @@ func (t timestamper) Timestamp(ctx context.Context, signature []byte) ([]byte, e
 
 // by names the service in the refusal of its answer.
 func by(service string, err error) error {
+	if sent, ok := err.(*sign.SentError); ok {
+		return &sign.SentError{Entry: sent.Entry, Err: by(service, sent.Err)}
+	}
 	if refused, ok := err.(*check.Error); ok && refused.Check != check.Net {
 		return refused.At(strings.TrimSuffix(service+": "+refused.Field, ": "))
 	}
