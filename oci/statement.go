@@ -46,7 +46,8 @@ func SigningStatement(annotations map[string]string, a Artifact, children ...Art
 			Digest: map[string]string{"sha256": about.Digest[len("sha256:"):]}, Annotations: annotations})
 	}
 	if len(statement.Subjects) > dsse.MaxSubjects {
-		return nil, check.Refuse("LM-3", check.Limit, "statement would have %d subjects, want at most %d", len(statement.Subjects), dsse.MaxSubjects)
+		return nil, check.Refuse("LM-3", check.Limit, "statement would have %d subjects, want at most %d", len(statement.Subjects), dsse.MaxSubjects).
+			WithNext("sign the index alone with --no-recursive, and then each image behind it")
 	}
 	return json.Marshal(statement)
 }

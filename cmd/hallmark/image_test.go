@@ -260,3 +260,21 @@ func TestImage_O9_IndexInIndex(t *testing.T) {
 		t.Errorf("want three verdicts:\n%s", out)
 	}
 }
+
+// What is signed behind an index is what is verified there.
+func TestImage_SignsIndexInIndex(t *testing.T) {
+	w := newImageWorld(t)
+	host := newRegistry(t, true)
+	inner := pushNested(t, host+"/app:1")
+	status, stdout, stderr := interactive(t, w.World, w.dir, "", "sign", host+"/app:1", "--yes")
+	if status != check.ExitOK || !strings.Contains(stderr, "(index of 2: 1 of no platform, 1 more index)") {
+		t.Errorf("status %d\n%s%s", status, stdout, stderr)
+	}
+	if n := len(w.Rekor(2).Requests()); n != 1 {
+		t.Errorf("%d log entries, want 1", n)
+	}
+	if out := w.must(w.verify(host+"/app:1", "--all-platforms")...); strings.Count(out, "ok  ") != 3 {
+		t.Errorf("want three verdicts:\n%s", out)
+	}
+	w.must(w.verify(host+"/app@"+inner, "--all-platforms")...)
+}
