@@ -8,6 +8,7 @@ import (
 
 	"github.com/hallmarksign/hallmark/internal/check"
 	"github.com/hallmarksign/hallmark/internal/sigtest"
+	"github.com/hallmarksign/hallmark/trustroot"
 )
 
 // An imageWorld is a Sigstore, a folder and the command in it.
@@ -277,4 +278,46 @@ func TestImage_SignsIndexInIndex(t *testing.T) {
 		t.Errorf("want three verdicts:\n%s", out)
 	}
 	w.must(w.verify(host+"/app@"+inner, "--all-platforms")...)
+}
+
+// The older scheme can't hold entries of Rekor v2: nothing is published to find out.
+func TestImage_OlderSchemeIsRefusedBeforeTheLogin(t *testing.T) {
+	w := newImageWorld(t)
+	host := newRegistry(t, true)
+	pushIndex(t, host+"/app:1", 1)
+	sbom := filepath.Join(w.dir, "sbom.json")
+	write(t, sbom, []byte(`{"spdxVersion":"SPDX-2.3"}`))
+	for _, storage := range []string{"tags", "both"} {
+		for _, args := range [][]string{{"sign"}, {"attest", "--predicate", sbom, "--type", "spdx"}} {
+			args = append(args, host+"/app:1", "--yes", "--storage", storage)
+			if stderr := w.fails(check.ExitNo, args...); !strings.Contains(stderr, "signcfg: ") {
+				t.Errorf("%q: %s", args, stderr)
+			}
+		}
+	}
+	w.nothingPublished()
+}
+
+// nothingPublished fails the test if a certificate or a log entry was made.
+func (i imageWorld) nothingPublished() {
+	i.t.Helper()
+	if n := len(i.Fulcio().Requests()) + len(i.Rekor(1).Requests()) + len(i.Rekor(2).Requests()); n != 0 {
+		i.t.Errorf("%d requests to the certificate authority and the logs, want none", n)
+	}
+}
+
+// Every log that may be used counts, not the first alone.
+func TestLogsForTags(t *testing.T) {
+	for _, row := range []struct {
+		versions []int
+		ok       bool
+	}{{[]int{1}, true}, {[]int{1, 1}, true}, {[]int{2}, false}, {[]int{1, 2}, false}, {[]int{2, 1}, false}} {
+		s := &services{chosen: &trustroot.Services{}}
+		for _, v := range row.versions {
+			s.chosen.Logs.Candidates = append(s.chosen.Logs.Candidates, trustroot.Service{URL: "https://log.example", Version: v})
+		}
+		if err := s.logsForTags(); (err == nil) != row.ok {
+			t.Errorf("versions %v: got %v", row.versions, err)
+		}
+	}
 }

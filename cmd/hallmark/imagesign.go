@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -52,9 +51,10 @@ func (o *signOptions) imageTargets(ctx context.Context, e *env, s *services, arg
 	if err != nil {
 		return nil, err
 	}
-	if kind&oci.Tags != 0 && s.chosen.Logs.Candidates[0].Version != 1 {
-		return nil, &check.Error{Check: check.SignCfg, Err: errors.New("the older scheme holds entries of Rekor v1 only, this instance signs into Rekor v2"),
-			Next: "use --storage referrers, or a --signing-config with Rekor v1"}
+	if kind&oci.Tags != 0 {
+		if err := s.logsForTags(); err != nil {
+			return nil, err
+		}
 	}
 	notes, err := annotations(o.image.annotations)
 	if err != nil {
@@ -86,6 +86,18 @@ func (o *signOptions) imageTargets(ctx context.Context, e *env, s *services, arg
 		sayUsed(e, client)
 	}
 	return targets, nil
+}
+
+// logsForTags refuses an instance of which any log that may be used makes entries
+// that the older scheme can't hold.
+func (s *services) logsForTags() error {
+	for _, log := range s.chosen.Logs.Candidates {
+		if log.Version != 1 {
+			return &check.Error{Check: check.SignCfg, Err: fmt.Errorf("the older scheme holds entries of Rekor v1 only, this instance may sign into Rekor v%d at %s", log.Version, host(log.URL)),
+				Next: "use --storage referrers, or a --signing-config with Rekor v1"}
+		}
+	}
+	return nil
 }
 
 // family returns the image and, unless it is to be signed alone, everything behind it.
