@@ -577,9 +577,6 @@ func TestO36_Folders(t *testing.T) {
 	}
 	_, err := newClient(t).Resolve(t.Context(), "oci:"+t.TempDir()+"/none")
 	refused(t, err, check.FS)
-	b := resolved(t, newClient(t), "oci:"+unpack(t, good))
-	_, err = newClient(t).Attach(t.Context(), b, Signature{}, Referrers)
-	refused(t, err, check.Usage)
 }
 
 func TestTree(t *testing.T) {

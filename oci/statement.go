@@ -72,7 +72,7 @@ func SimplePayload(annotations map[string]string, a Artifact) ([]byte, error) {
 		return nil, check.Refuse("OC-4", check.Usage, "artifact %q is not resolved", a.Name)
 	}
 	var p simpleSigning
-	p.Critical.Identity.Reference = a.Repository
+	p.Critical.Identity.Reference = a.PublicName()
 	p.Critical.Image.Digest = a.Digest
 	p.Critical.Type = signType
 	for key, value := range annotations {

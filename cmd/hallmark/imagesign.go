@@ -71,6 +71,11 @@ func (o *signOptions) imageTargets(ctx context.Context, e *env, s *services, arg
 			return nil, named(arg, err)
 		}
 		o.output.say(e, "%s is %s", printable(arg, 1024), describeImage(a, family))
+		if o.bundle == "" && !o.dryRun {
+			if err := client.CanAttach(ctx, kind, o.attest != nil, artifacts(family)...); err != nil {
+				return nil, named(arg, err)
+			}
+		}
 		list, err := o.imageParts(client, a, artifacts(family), kind, notes)
 		if err != nil {
 			return nil, err
@@ -171,7 +176,7 @@ func describeImage(a oci.Artifact, family []oci.Member) string {
 			parts = append(parts, p)
 		}
 	}
-	parts = append(parts, counted(others, "of no platform")...)
+	parts = append(parts, counted(others, "without platform")...)
 	parts = append(parts, counted(indexes, "more index", "more indexes")...)
 	return printable(fmt.Sprintf("%s (index of %d: %s)", a.Digest, len(family)-1, strings.Join(parts, ", ")), 4096)
 }
