@@ -162,7 +162,7 @@ func (l *V1) Verify(ctx context.Context, claim *bundle.Entry) (*Verified, error)
 	if err != nil {
 		return nil, err
 	}
-	head, err := ofOrigin(heads, from.Origin)
+	head, err := ofTree(heads, from.Origin)
 	if err != nil {
 		return nil, err
 	}
@@ -183,9 +183,10 @@ func (l *V1) Verify(ctx context.Context, claim *bundle.Entry) (*Verified, error)
 	return &Verified{e, from, head}, nil
 }
 
-func ofOrigin(heads []*Head, origin string) (*Head, error) {
+// ofTree returns the head of the tree of an origin.
+func ofTree(heads []*Head, origin string) (*Head, error) {
 	for _, h := range heads {
-		if h.Origin == origin {
+		if treeOf(h.Origin) == treeOf(origin) {
 			return h, nil
 		}
 	}
