@@ -79,12 +79,12 @@ func (m *Memory) All(log *trustroot.Log) (all []*Seen, err error) {
 		if !fileOfOrigin.MatchString(f.Name()) {
 			continue
 		}
-		data, err := m.read(f.Name())
-		if err != nil {
-			return nil, check.Refuse("TU-12", check.FS, "remembered checkpoint: %w", err)
-		}
 		s := new(Seen)
-		if err := strictjson.Unmarshal(data, s); err != nil {
+		data, err := m.read(f.Name())
+		if err == nil {
+			err = strictjson.Unmarshal(data, s)
+		}
+		if err != nil {
 			return nil, m.damaged(f.Name(), err)
 		}
 		if s.LogID != id {
