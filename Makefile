@@ -8,7 +8,7 @@ BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags="$(LDFL
 TOOL     := $(GO) tool -modfile=tools/go.mod
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-.PHONY: all help build logupload demo sandbox test check fmt vet lint vuln unit e2e fuzz removal bench conformance cross reproducible size docs clean
+.PHONY: all help build logupload demo sandbox test check fmt vet lint vuln unit e2e fuzz removal faults bench conformance cross reproducible size docs clean
 
 all: test
 
@@ -80,6 +80,9 @@ fuzz: ## every fuzz target for FUZZTIME (default 10s)
 
 removal: ## take each check out, one at a time, and see that a test notices
 	REMOVAL=1 $(GO) test -count=1 -v ./internal/removal
+
+faults: build bin/sandbox ## everything that can fail while signing: the whole matrix; writes docs/faults.md
+	cd e2e && HALLMARK_SANDBOX=$(CURDIR)/bin/sandbox FAULTS=full $(GO) test -count=1 -timeout 3h ./faults -run TestMatrix -update -lanes 4
 
 bench: build bin/sandbox ## ratios against a peer in one run
 	cd e2e && $(GO) run ./bench -hallmark ../bin/hallmark
