@@ -5,7 +5,6 @@ package tlog
 
 import (
 	"context"
-	"errors"
 	"net/url"
 	"strings"
 	"time"
@@ -25,20 +24,15 @@ const Timeout = 30 * time.Second
 // maxAnswer bounds an answer: an entry with its proof, in base64 inside JSON.
 const maxAnswer = 4 << 20
 
-// A Writer writes to one log. It is a [sign.Log].
+// A Writer writes to one log. It is a [sign.Log]; that of the first generation is a
+// [sign.Finder] too. Logs of the second do not say whether they have an entry.
 type Writer interface {
 	sign.Log
 	// Upload records r as Append does, and says more about the entry.
 	Upload(ctx context.Context, r sign.Record) (Receipt, error)
 	// Propose records an entry that another program made.
 	Propose(ctx context.Context, p Proposal) (Receipt, error)
-	// Find looks for an entry equal to r, and records nothing. A log of the second
-	// generation can't be asked: the error is [ErrNoLookup], and nothing is known.
-	Find(ctx context.Context, r sign.Record) (e bundle.Entry, found bool, err error)
 }
-
-// ErrNoLookup says that a log does not look entries up by what is in them.
-var ErrNoLookup = errors.New("logs of the second generation do not say whether they have an entry")
 
 // A Receipt is an entry that the log proved to hold.
 type Receipt struct {

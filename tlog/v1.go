@@ -28,6 +28,8 @@ import (
 
 const path1 = "/api/v1/log/entries"
 
+var _ sign.Finder = (*v1)(nil)
+
 // A v1 writes to a log of the first generation (Rekor), SG-12.
 type v1 struct {
 	doer fetch.Doer
@@ -53,7 +55,7 @@ func (l *v1) Upload(ctx context.Context, r sign.Record) (Receipt, error) {
 	return l.put(ctx, proposed, func(e *bundle.Entry) error { return same(e, r) })
 }
 
-// Find implements Writer.
+// Find implements sign.Finder.
 func (l *v1) Find(ctx context.Context, r sign.Record) (bundle.Entry, bool, error) {
 	proposed, err := propose(r)
 	if err != nil {

@@ -33,11 +33,6 @@ func (l *v2) Append(ctx context.Context, r sign.Record) (bundle.Entry, error) {
 	return receipt.Entry, err
 }
 
-// Find implements Writer.
-func (l *v2) Find(context.Context, sign.Record) (bundle.Entry, bool, error) {
-	return bundle.Entry{}, false, check.Refuse("SG-11", check.Net, "%w", ErrNoLookup)
-}
-
 // Upload implements Writer.
 func (l *v2) Upload(ctx context.Context, r sign.Record) (Receipt, error) {
 	details, err := detailsOf(r)

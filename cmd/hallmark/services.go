@@ -95,16 +95,7 @@ func (s *services) signer(e *env, tokens oidc.Provider) (*sign.Signer, error) {
 		return nil, err
 	}
 	signer.CA = authority{ca, host(s.chosen.CA.URL)}
-	signer.Logs, err = quorum(s.chosen.Logs, func(c trustroot.Service) (sign.Log, error) {
-		doer, err := connect(c.URL, tlog.Timeout)
-		if err != nil {
-			return nil, err
-		}
-		log, err := tlog.New(c.Version, c.URL, tlog.Config{
-			Doer: doer, Root: s.root, Now: e.now(), Existing: existing(read.Config{Doer: doer, Root: s.root, Now: e.now}),
-		})
-		return transparencyLog{log, host(c.URL)}, err
-	})
+	signer.Logs, err = quorum(s.chosen.Logs, func(c trustroot.Service) (sign.Log, error) { return s.log(e, c) })
 	if err != nil {
 		return nil, err
 	}
@@ -117,6 +108,25 @@ func (s *services) signer(e *env, tokens oidc.Provider) (*sign.Signer, error) {
 		return timestamper{stamper, host(c.URL)}, err
 	})
 	return signer, err
+}
+
+// log returns a log to write to. One of the first generation is a [sign.Finder].
+func (s *services) log(e *env, c trustroot.Service) (sign.Log, error) {
+	doer, err := connect(c.URL, tlog.Timeout)
+	if err != nil {
+		return nil, err
+	}
+	log, err := tlog.New(c.Version, c.URL, tlog.Config{
+		Doer: doer, Root: s.root, Now: e.now(), Existing: existing(read.Config{Doer: doer, Root: s.root, Now: e.now}),
+	})
+	if err != nil {
+		return nil, err
+	}
+	named := transparencyLog{log, host(c.URL)}
+	if f, ok := log.(sign.Finder); ok {
+		return findingLog{named, f}, nil
+	}
+	return named, nil
 }
 
 // existing reads an entry that a log of the second generation says it has, with its
@@ -146,8 +156,12 @@ type (
 		host string
 	}
 	transparencyLog struct {
-		tlog.Writer
+		sign.Log
 		host string
+	}
+	findingLog struct {
+		transparencyLog
+		finder sign.Finder
 	}
 	timestamper struct {
 		sign.TimestampAuthority
@@ -161,12 +175,12 @@ func (a authority) Certify(ctx context.Context, key crypto.Signer, token oidc.To
 }
 
 func (l transparencyLog) Append(ctx context.Context, r sign.Record) (bundle.Entry, error) {
-	entry, err := l.Writer.Append(ctx, r)
+	entry, err := l.Log.Append(ctx, r)
 	return entry, by("log "+l.host, err)
 }
 
-func (l transparencyLog) Find(ctx context.Context, r sign.Record) (bundle.Entry, bool, error) {
-	entry, found, err := l.Writer.Find(ctx, r)
+func (l findingLog) Find(ctx context.Context, r sign.Record) (bundle.Entry, bool, error) {
+	entry, found, err := l.finder.Find(ctx, r)
 	return entry, found, by("log "+l.host, err)
 }
 
