@@ -47,15 +47,9 @@ const (
 // the same each time. A message signature goes to the tag .sig and needs its
 // payload, an envelope goes to the tag .att.
 func (c *Client) Attach(ctx context.Context, a Artifact, s Signature, to Storage) ([]Attached, error) {
-	into, ok := a.extras.(*repository)
-	if !ok {
-		return nil, check.Refuse("OC-9", check.Usage, "want an image in a registry to attach to, got %q", a.Repository)
-	}
-	if a.Pinned() {
-		return nil, check.Refuse("OC-2", check.Internal, "want a resolved image")
-	}
-	if to&Both == 0 || to&^Both != 0 {
-		return nil, check.Refuse("OC-9", check.Usage, "storage is %d, want referrers, tags or both", to)
+	into, err := a.attachable(to)
+	if err != nil {
+		return nil, err
 	}
 	b, err := bundle.Parse(s.Bundle)
 	if err != nil {
@@ -79,14 +73,26 @@ func (c *Client) Attach(ctx context.Context, a Artifact, s Signature, to Storage
 	return all, nil
 }
 
+// attachable returns where to attach what belongs to an image.
+func (a Artifact) attachable(to Storage) (store, error) {
+	into, ok := a.extras.(store)
+	if !ok || a.Pinned() {
+		return nil, check.Refuse("OC-2", check.Internal, "want a resolved image")
+	}
+	if to&Both == 0 || to&^Both != 0 {
+		return nil, check.Refuse("OC-9", check.Usage, "storage is %d, want referrers, tags or both", to)
+	}
+	return into, nil
+}
+
 // attachReferrer sends bundle, config, manifest and then, if the registry does
 // not list referrers itself, the listing (OC-9).
-func (c *Client) attachReferrer(ctx context.Context, into *repository, a Artifact, b *bundle.Bundle, raw []byte) (Attached, error) {
+func (c *Client) attachReferrer(ctx context.Context, into store, a Artifact, b *bundle.Bundle, raw []byte) (Attached, error) {
 	doc, err := c.referrerOf(a, b, raw)
 	if err != nil {
 		return Attached{}, err
 	}
-	at := Attached{Where: WhereReferrers, Ref: into.String() + "@" + doc.digest}
+	at := Attached{Where: whereListed(into), Ref: into.String() + "@" + doc.digest}
 	if known, err := into.referrers(ctx, a.Digest); err == nil && lists(known, doc.digest) {
 		at.Before = true
 		return at, confirm(ctx, into, doc)
@@ -120,7 +126,7 @@ func lists(all []descriptor, digest string) bool {
 }
 
 // confirm reads a manifest back and asks for what it holds (O32).
-func confirm(ctx context.Context, in *repository, doc *document) error {
+func confirm(ctx context.Context, in store, doc *document) error {
 	if _, err := fetch(ctx, in, doc.descriptor()); err != nil {
 		return err
 	}
@@ -211,7 +217,7 @@ func (c *Client) created(b *bundle.Bundle) time.Time {
 }
 
 // attachOld adds a layer to the manifest under an old tag.
-func attachOld(ctx context.Context, into *repository, a Artifact, b *bundle.Bundle, payload []byte) (Attached, error) {
+func attachOld(ctx context.Context, into store, a Artifact, b *bundle.Bundle, payload []byte) (Attached, error) {
 	l, err := oldLayerOf(b, payload, a.Digest)
 	if err != nil {
 		return Attached{}, err

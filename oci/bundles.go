@@ -71,10 +71,7 @@ func isBundleType(t string) bool {
 }
 
 func (l *listing) api() bool {
-	where := WhereReferrers
-	if _, ok := l.a.extras.(*layout); ok {
-		where = WhereLayout
-	}
+	where := whereListed(l.a.extras)
 	all, err := l.a.extras.referrers(l.ctx, l.a.Digest)
 	if errors.Is(err, errMissing) {
 		return true
@@ -83,6 +80,14 @@ func (l *listing) api() bool {
 		return l.yield(Found{Where: where}, err)
 	}
 	return l.each(where, all)
+}
+
+// whereListed names the own listing of a place.
+func whereListed(place source) string {
+	if _, ok := place.(*layout); ok {
+		return WhereLayout
+	}
+	return WhereReferrers
 }
 
 func (l *listing) fallback() bool {

@@ -105,10 +105,7 @@ func (g *graph) children(ctx context.Context, n node) error {
 }
 
 func (g *graph) referrers(ctx context.Context, n node) error {
-	where := WhereReferrers
-	if _, ok := g.extras.(*layout); ok {
-		where = WhereLayout
-	}
+	where := whereListed(g.extras)
 	all, err := g.extras.referrers(ctx, n.doc.digest)
 	if err != nil && !errors.Is(err, errMissing) {
 		return err

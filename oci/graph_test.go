@@ -577,9 +577,6 @@ func TestO36_Folders(t *testing.T) {
 	}
 	_, err := newClient(t).Resolve(t.Context(), "oci:"+t.TempDir()+"/none")
 	refused(t, err, check.FS)
-	b := resolved(t, newClient(t), "oci:"+unpack(t, good))
-	_, err = newClient(t).Attach(t.Context(), b, Signature{}, Referrers)
-	refused(t, err, check.Usage)
 }
 
 func TestTree(t *testing.T) {
@@ -795,5 +792,60 @@ func TestCancelledContextEndsWaiting(t *testing.T) {
 	refused(t, err, check.Net)
 	if n := len(h.requests()); n != 1 {
 		t.Errorf("asked %d times, want once", n)
+	}
+}
+
+// OC-9: where a registry removes nothing, or not all, what is left can be found.
+func TestOC9_CleanLosesNothing(t *testing.T) {
+	w, c, h := sigtest.New(t), newClient(t), newHost(t)
+	pushImage(t, c, h, "app", "1", "x")
+	a := resolved(t, c, h.name+"/app:1")
+	for range 3 {
+		must(c.Attach(t.Context(), a, Signature{Bundle: signed(t, w, a)}, Referrers))(t)
+		w.Clock.Add(time.Second)
+	}
+	list := must(c.Cleanable(t.Context(), a, Selection{Signatures: true}))(t)
+	if len(list) != 3 {
+		t.Fatalf("got %+v, want three signatures", list)
+	}
+	h.set(refuse(http.MethodDelete, 0))
+	left := func(want int) {
+		t.Helper()
+		if found, errs := collect(t, c, a); len(found) != want || errs != nil {
+			t.Errorf("found %d, %v, want %d", len(found), errs, want)
+		}
+	}
+	removed, err := c.Clean(t.Context(), a, list)
+	refused(t, err, check.Net)
+	if left(3); len(removed) != 0 {
+		t.Errorf("says that %d are removed, want 0", len(removed))
+	}
+	h.set(refuse(http.MethodDelete, 1))
+	removed, err = c.Clean(t.Context(), a, list)
+	refused(t, err, check.Net)
+	if left(2); len(removed) != 1 {
+		t.Errorf("says that %d are removed, want 1", len(removed))
+	}
+	h.set(refuse(http.MethodPut, 0))
+	removed, err = c.Clean(t.Context(), a, stillThere(list, removed))
+	if refused(t, err, check.Net); !strings.Contains(err.Error(), "still lists 2 manifests that are removed") || len(removed) != 2 {
+		t.Errorf("removed %d, %v, want it said that two are listed", len(removed), err)
+	}
+}
+
+// stillThere returns what of a list is not removed yet.
+func stillThere(list, removed []Branch) []Branch {
+	return slices.DeleteFunc(slices.Clone(list), func(b Branch) bool { return b.Digest == removed[0].Digest })
+}
+
+// refuse answers requests of a method with 405, but for the first few.
+func refuse(method string, but int) func(http.ResponseWriter, *http.Request) bool {
+	var seen atomic.Int64
+	return func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method != method || seen.Add(1) <= int64(but) {
+			return false
+		}
+		w.WriteHeader(http.StatusMethodNotAllowed)
+		return true
 	}
 }

@@ -26,6 +26,25 @@ type source interface {
 	String() string
 }
 
+// A store is a source that what belongs to images is written to.
+type store interface {
+	source
+	// has says whether there is a blob, of the right size.
+	has(ctx context.Context, d descriptor) (bool, error)
+	// writeBlob writes a blob unless it is there, and says whether it did. from names
+	// another repository of the same registry that has it, if there is one.
+	writeBlob(ctx context.Context, d descriptor, from *repository, open opener) (bool, error)
+	// writeManifest puts a manifest under a tag or its digest, and says whether the
+	// store has seen what its subject is.
+	writeManifest(ctx context.Context, ref string, d *document) (bool, error)
+	// link makes sure that a manifest that was written is listed for its subject, and
+	// says where.
+	link(ctx context.Context, subject string, doc *document, accepted bool) (where string, wrote bool, err error)
+	// update changes a document that others change as well, and says whether anything
+	// had to be written.
+	update(ctx context.Context, m merge) (bool, error)
+}
+
 // errMissing says that a manifest or listing does not exist, which can be a good
 // answer.
 var errMissing = errors.New("does not exist")

@@ -135,35 +135,44 @@ func (c *Client) Cleanable(ctx context.Context, a Artifact, what Selection) ([]B
 	return slices.DeleteFunc(tree, func(b Branch) bool { return b.Of != a.Digest || !what.picks(b) }), nil
 }
 
-// Clean removes what Cleanable returned, and returns what is removed. The listing
-// at a fallback tag is corrected before what it lists is removed.
+// Clean removes what Cleanable returned, and returns what is removed. A listing at
+// a fallback tag is corrected after what it lists is gone: where a registry removes
+// nothing, everything can still be found.
 func (c *Client) Clean(ctx context.Context, a Artifact, list []Branch) ([]Branch, error) {
 	from, ok := a.extras.(*repository)
 	if !ok {
 		return nil, check.Refuse("OC-9", check.Usage, "want an image in a registry to clean, got %q", a.Repository)
 	}
-	var gone []string
 	for _, b := range list {
 		if b.Of != a.Digest || (b.Kind != KindReferrer && b.Kind != KindTag) {
 			return nil, check.Refuse("OC-9", check.Usage, "%s does not belong to %s", b.Digest, a.Digest)
 		}
-		if b.Kind == KindReferrer {
-			gone = append(gone, b.Digest)
-		}
-	}
-	if len(gone) > 0 {
-		if _, err := from.update(ctx, unlisted(a.Digest, gone)); err != nil {
-			return nil, err
-		}
 	}
 	var removed []Branch
+	gone := map[string]bool{}
+	var failed error
 	for _, b := range list {
-		if err := from.clean(ctx, b); err != nil {
-			return removed, err
+		if failed = from.clean(ctx, b); failed != nil {
+			break
 		}
 		removed = append(removed, b)
+		if b.Kind == KindReferrer {
+			gone[b.Digest] = true
+		}
 	}
-	return removed, nil
+	if len(gone) == 0 {
+		return removed, failed
+	}
+	if _, err := from.update(ctx, unlisted(a.Digest, gone)); err != nil {
+		failed = errors.Join(failed, stillListed(a.Digest, len(gone), err))
+	}
+	return removed, failed
+}
+
+// stillListed says of a listing that could not be corrected what it names.
+func stillListed(subject string, gone int, err error) error {
+	return check.Refuse("OC-9", check.Of(err), "the tag %q still lists %d manifests that are removed: %w", fallbackTag(subject), gone, err).
+		WithNext("run the same command again; it corrects the listing")
 }
 
 // clean removes one branch: of an old tag the tag alone, because one manifest may be
@@ -188,13 +197,14 @@ func (r *repository) clean(ctx context.Context, b Branch) error {
 }
 
 // unlisted returns the merge that takes referrers out of a listing.
-func unlisted(subject string, gone []string) merge {
+func unlisted(subject string, gone map[string]bool) merge {
+	isGone := func(d descriptor) bool { return gone[d.Digest] }
 	return merge{tag: fallbackTag(subject), add: func(old *document) (*document, error) {
-		if old == nil || !slices.ContainsFunc(old.children(), func(d descriptor) bool { return slices.Contains(gone, d.Digest) }) {
+		if old == nil || !slices.ContainsFunc(old.children(), isGone) {
 			return old, nil
 		}
 		c := old.content
-		left := slices.DeleteFunc(slices.Clone(c.children()), func(d descriptor) bool { return slices.Contains(gone, d.Digest) })
+		left := slices.DeleteFunc(slices.Clone(c.children()), isGone)
 		c.Manifests = &left
 		return writeDocument(c, typeIndex)
 	}}

@@ -34,7 +34,10 @@ type Finder interface {
 // given to [Signer.Sending] by a run that did not end well. No entry is made when the
 // log has it already. who is whom the certificate names.
 func (s *Signer) Complete(ctx context.Context, job Job, b *bundle.Bundle, who oidc.Token) Result {
-	if err := s.validate(); err != nil {
+	if s.Check == nil {
+		return Result{Err: check.Refuse("SG-13", check.Internal, "signer without check")}
+	}
+	if err := s.Logs.validate("logs"); err != nil {
 		return Result{Err: err}
 	}
 	if err := validate([]Job{job}); err != nil {
@@ -45,8 +48,9 @@ func (s *Signer) Complete(ctx context.Context, job Job, b *bundle.Bundle, who oi
 		return Result{Err: check.Refuse("SG-7", check.Parse, "certificate: %v", err)}
 	}
 	late := !s.now().Add(minLogLife).Before(cert.NotAfter)
-	claim := *b
-	return s.publish(ctx, &job, &claim, who, func(l Log, ctx context.Context, r Record) (bundle.Entry, error) {
+	claim, again := *b, *s
+	again.Sending = nil // it was told before
+	return again.publish(ctx, &job, &claim, who, func(l Log, ctx context.Context, r Record) (bundle.Entry, error) {
 		f, ok := l.(Finder)
 		if !ok {
 			return l.Append(ctx, r)
@@ -84,7 +88,7 @@ func (s *Signer) publish(ctx context.Context, job *Job, b *bundle.Bundle, who oi
 	defer cancel()
 	s.progress(StepLog, job)
 	sent, err := s.logged(ctx, job, b, record)
-	r := Result{Sent: sent, Err: err}
+	r := Result{Sent: sent, Unfinished: sent && err != nil, Err: err}
 	serialised, merr := b.Marshal()
 	switch {
 	case err != nil && len(b.Entries) > 0:

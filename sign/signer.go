@@ -69,6 +69,7 @@ type Result struct {
 	Err        error
 
 	Sent       bool   // a log has an entry, or may have one
+	Unfinished bool   // Err is of the logs: [Signer.Complete] may finish what was given to [Signer.Sending]
 	Unverified []byte // what there is of a bundle whose entry is public, if Err is set: evidence of that entry, no signature to use
 }
 

@@ -12,11 +12,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 
 	"github.com/hallmarksign/hallmark/bundle"
 	"github.com/hallmarksign/hallmark/internal/check"
+	"github.com/hallmarksign/hallmark/internal/checkpoint"
 	"github.com/hallmarksign/hallmark/internal/entry"
 	"github.com/hallmarksign/hallmark/internal/fetch"
 	"github.com/hallmarksign/hallmark/internal/inclusion"
@@ -149,12 +149,11 @@ func (l *v1) check(answer []byte, wanted func(*bundle.Entry) error) (Receipt, er
 // TreeID returns the tree of a checkpoint, "name - tree id", as it begins the id of
 // an entry.
 func TreeID(origin string) (string, error) {
-	_, tree, _ := strings.Cut(origin, " - ")
-	n, err := strconv.ParseUint(tree, 10, 64)
+	_, tree, err := checkpoint.SplitV1(origin)
 	if err != nil {
-		return "", check.Refuse("R1-5", check.Checkpoint, "tree id is %q, want a decimal number", tree)
+		return "", err
 	}
-	return fmt.Sprintf("%016x", n), nil
+	return fmt.Sprintf("%016x", tree), nil
 }
 
 // same refuses an entry that is not about r.

@@ -31,6 +31,7 @@ type verdict struct {
 	result   *verify.Result
 	err      error
 	publish  string // command for the users of a signed artifact; may be empty
+	before   bool   // an earlier run signed it
 }
 
 func (v verdict) writeText(w io.Writer, explain bool) error {
@@ -119,6 +120,7 @@ type (
 		Warnings    []string      `json:"warnings"`
 		TrustedRoot string        `json:"trusted_root,omitempty"`
 		Verify      string        `json:"verify,omitempty"`
+		Before      bool          `json:"signed_before,omitempty"`
 	}
 	signerJSON struct {
 		Subject   string            `json:"subject,omitempty"`
@@ -161,7 +163,7 @@ type (
 )
 
 func (v verdict) writeJSON(w io.Writer, explain bool) error {
-	out := verdictJSON{Schema: schema, Artifact: v.artifact, Bundle: v.bundle, Found: v.found, OK: v.err == nil, Verify: v.publish,
+	out := verdictJSON{Schema: schema, Artifact: v.artifact, Bundle: v.bundle, Found: v.found, OK: v.err == nil, Verify: v.publish, Before: v.before,
 		Weakened: []string{}, Warnings: []string{}}
 	if v.err != nil {
 		out.Check, out.Error = check.Of(v.err), printable(v.err.Error(), 1024)

@@ -61,6 +61,7 @@ const (
 	OCI          Check = "oci"           // registry content
 	FS           Check = "fs"            // file system
 	NotFound     Check = "not_found"     // no signature found
+	Incomplete   Check = "incomplete"    // a documented bound was reached before everything was looked at
 	Internal     Check = "internal"      // broken invariant
 )
 
@@ -80,7 +81,7 @@ func (c Check) Exit() int {
 	switch c {
 	case Usage:
 		return ExitUsage
-	case Net, FS, TrustRoot,
+	case Net, FS, TrustRoot, Incomplete,
 		TUFSig, TUFRollback, TUFFreeze, TUFMix, TUFHash, TUFLimit, TUFPath:
 		return ExitUndecided
 	case NotFound:

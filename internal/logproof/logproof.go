@@ -77,14 +77,14 @@ func Included(e *bundle.Entry, log *trustroot.Log) (*checkpoint.Checkpoint, erro
 // key returns the key of a log under the name it must have signed with.
 func key(c *checkpoint.Checkpoint, e *bundle.Entry, log *trustroot.Log) (checkpoint.Key, error) {
 	if !Second(e) {
-		// The origin of Rekor v1 is "host - treeID"; it signs as "host", with the
-		// first bytes of the log id as key id whatever the kind of key.
-		host, _, _ := strings.Cut(c.Origin, " - ")
-		if err := c.CheckOriginV1(host); err != nil {
+		// Rekor v1 signs under the name in its origin, with the first bytes of the
+		// log id as key id whatever the kind of key.
+		name, _, err := checkpoint.SplitV1(c.Origin)
+		if err != nil {
 			return checkpoint.Key{}, err
 		}
 		id := sha256.Sum256(log.SPKI)
-		return checkpoint.Key{Name: host, ID: id[:4], Public: log.Key}, nil
+		return checkpoint.Key{Name: name, ID: id[:4], Public: log.Key}, nil
 	}
 	k := checkpoint.Key{Name: Name(log), Public: log.Key}
 	if err := c.CheckOrigin(k.Name); err != nil {
