@@ -28,7 +28,7 @@ var (
 // A fault is something that happens at a step of a command.
 type fault struct {
 	step, name string
-	begin      func(r *trial)               // before the first run
+	begin      func(r *trial)               // before the first run; nil: nothing
 	before     string                       // program and arguments to begin the line with
 	args       func(args []string) []string // of the first run; nil: those of the verb
 	// other says that the first line can never succeed: the second run is the verb's own.

@@ -96,7 +96,7 @@ func folderFaults() []fault {
 			r.fillOutputs()
 			r.after(r.fill(r.path(out)))
 		}},
-		{step: "target", name: "limit on the size of files", before: "ulimit -f 2", begin: func(*trial) {}},
+		{step: "target", name: "limit on the size of files", before: "ulimit -f 2"},
 	}
 }
 
@@ -182,7 +182,7 @@ func stateFaults() []fault {
 }
 
 // threeAtOnce runs the same line three times at once.
-var threeAtOnce = fault{step: "target", name: "three at once", runs: 3, begin: func(*trial) {}}
+var threeAtOnce = fault{step: "target", name: "three at once", runs: 3}
 
 // asFile puts a file where a folder is to be.
 func asFile(r *trial, path string) {

@@ -47,7 +47,9 @@ func judge(r *trial) verdict {
 	if !r.other {
 		own = first
 	}
-	r.begin(r)
+	if r.begin != nil {
+		r.begin(r)
+	}
 	endings := r.atOnce(r.before, first, max(1, r.runs))
 	r.mend()
 	middle := r.size()
