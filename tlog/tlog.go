@@ -6,13 +6,11 @@ package tlog
 import (
 	"context"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/hallmarksign/hallmark/bundle"
 	"github.com/hallmarksign/hallmark/internal/check"
 	"github.com/hallmarksign/hallmark/internal/fetch"
-	"github.com/hallmarksign/hallmark/internal/logproof"
 	"github.com/hallmarksign/hallmark/sign"
 	"github.com/hallmarksign/hallmark/trustroot"
 )
@@ -67,7 +65,7 @@ func New(version int, base string, c Config) (Writer, error) {
 	if err != nil {
 		return nil, check.Refuse("SC-9", check.SignCfg, "want the URL of a log, got %q", base)
 	}
-	logs, err := known(u, c.Root, c.Now)
+	logs, err := c.Root.LogsAt(base, c.Now)
 	if err != nil {
 		return nil, err
 	}
@@ -75,32 +73,6 @@ func New(version int, base string, c Config) (Writer, error) {
 		return &v1{doer: c.Doer, base: u, logs: logs, patience: patience{firstPause}}, nil
 	}
 	return &v2{doer: c.Doer, logs: logs, existing: c.Existing, patience: patience{firstPause}}, nil
-}
-
-// known returns the logs of the trusted root that may answer at a URL. A log's
-// base URL gives its name in checkpoints, so it may lack the port.
-func known(u *url.URL, root *trustroot.Root, now time.Time) ([]trustroot.Log, error) {
-	path := strings.TrimRight(u.Path, "/")
-	var same, host []trustroot.Log
-	for _, l := range root.Logs {
-		if !l.Valid.Contains(now) {
-			continue
-		}
-		switch logproof.Name(&l) {
-		case u.Host + path:
-			same = append(same, l)
-		case u.Hostname() + path:
-			host = append(host, l)
-		}
-	}
-	if len(same) == 0 {
-		same = host
-	}
-	if len(same) == 0 {
-		return nil, check.Refuse("R1-1", check.TlogUnknown, "log %q is not in the trusted root, or not in use at %s",
-			u.Redacted(), now.UTC().Format(time.RFC3339))
-	}
-	return same, nil
 }
 
 // byID returns the log that an entry says it is in.

@@ -53,7 +53,7 @@ func (o *signOptions) services(ctx context.Context, e *env) (*services, error) {
 	if err != nil {
 		return nil, err
 	}
-	chosen, err := config.AllowLoopback().Select(e.now())
+	chosen, err := config.AllowLoopback().Select(root, e.now())
 	if err != nil {
 		return nil, err
 	}

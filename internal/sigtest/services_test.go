@@ -251,7 +251,7 @@ func TestTUF(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s, err := services.AllowLoopback().Select(w.Clock.Now()); err != nil || s.CA.URL != w.Fulcio().URL || s.Logs.Candidates[0].URL != w.Rekor(2).URL {
+	if s, err := services.AllowLoopback().Select(w.Root(), w.Clock.Now()); err != nil || s.CA.URL != w.Fulcio().URL || s.Logs.Candidates[0].URL != w.Rekor(2).URL {
 		t.Errorf("services are %+v, %v", s, err)
 	}
 	w.CTs = append(w.CTs, w.NewCT("ct2"))
