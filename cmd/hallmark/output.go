@@ -31,9 +31,14 @@ type verdict struct {
 	result   *verify.Result
 	err      error
 	publish  string // command for the users of a signed artifact; may be empty
+	again    bool   // another verdict says the same of the artifact; people read it once
+	others   int    // how many those are
 }
 
 func (v verdict) writeText(w io.Writer, explain bool) error {
+	if v.again {
+		return nil
+	}
 	var b strings.Builder
 	if v.err != nil {
 		fmt.Fprintf(&b, "NO  %s\n", printable(v.artifact, 1024))
@@ -51,6 +56,9 @@ func (v verdict) writeText(w io.Writer, explain bool) error {
 		}
 		if s := v.result.Statement; s != nil && s.PredicateType != oci.SignPredicate {
 			fmt.Fprintf(&b, "    states: %s\n", printable(s.PredicateType, 1024))
+		}
+		if v.others > 0 {
+			fmt.Fprintf(&b, "    other bundles in the file that prove it: %d; --json shows each\n", v.others)
 		}
 		for _, line := range v.result.Weakened {
 			fmt.Fprintf(&b, "    weakened: %s\n", printable(line, 1024))
