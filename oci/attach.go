@@ -93,7 +93,7 @@ func (c *Client) attachReferrer(ctx context.Context, into store, a Artifact, b *
 		return Attached{}, err
 	}
 	at := Attached{Where: whereListed(into), Ref: into.String() + "@" + doc.digest}
-	if known, err := into.referrers(ctx, a.Digest); err == nil && lists(known, doc.digest) {
+	if known, err := isListed(ctx, into, a.Digest, doc.digest); err == nil && known {
 		at.Before = true
 		return at, confirm(ctx, into, doc)
 	}
@@ -114,6 +114,15 @@ func (c *Client) attachReferrer(ctx context.Context, into store, a Artifact, b *
 	at.Where, at.Before = where, !wrote
 	_, err = fetch(ctx, into, doc.descriptor())
 	return at, err
+}
+
+// isListed says whether a place lists a manifest for its subject.
+func isListed(ctx context.Context, in source, subject, digest string) (found bool, err error) {
+	err = in.referrers(ctx, subject, func(d descriptor) bool {
+		found = d.Digest == digest
+		return !found
+	})
+	return found, err
 }
 
 func lists(all []descriptor, digest string) bool {
@@ -147,14 +156,15 @@ func confirm(ctx context.Context, in store, doc *document) error {
 // that lists may need a moment.
 func (r *repository) link(ctx context.Context, subject string, doc *document, accepted bool) (where string, wrote bool, err error) {
 	for tries := 0; ; tries++ {
-		all, err := r.referrers(ctx, subject)
-		if errors.Is(err, errMissing) {
+		there, err := isListed(ctx, r, subject, doc.digest)
+		long := errors.Is(err, errTooLong)
+		if errors.Is(err, errMissing) || long && !accepted {
 			break
 		}
-		if err != nil {
+		if err != nil && !long {
 			return "", false, err
 		}
-		if lists(all, doc.digest) {
+		if there || long { // the registry has seen the subject, and its listing is too long to look
 			return WhereReferrers, true, nil
 		}
 		if tries >= 4 {
@@ -195,7 +205,7 @@ func (c *Client) referrerOf(a Artifact, b *bundle.Bundle, raw []byte) (*document
 	return writeDocument(content{
 		ArtifactType: b.MediaType,
 		Config:       &descriptor{MediaType: typeEmpty, Size: 2, Digest: emptyDigest, ArtifactType: b.MediaType},
-		Layers:       &[]descriptor{{MediaType: b.MediaType, Size: int64(len(raw)), Digest: sum(raw)}},
+		Layers:       &descriptors{{MediaType: b.MediaType, Size: int64(len(raw)), Digest: sum(raw)}},
 		Subject:      &subject,
 		Annotations:  notes,
 	}, typeManifest)
@@ -230,17 +240,24 @@ func attachOld(ctx context.Context, into store, a Artifact, b *bundle.Bundle, pa
 	if _, err := into.writeBlob(ctx, l.descriptor, nil, inMemory(l.data)); err != nil {
 		return at, err
 	}
-	wrote, err := into.update(ctx, merge{tag: tag, add: func(old *document) (*document, error) {
-		if old != nil && l.holds(old) {
+	wrote, err := into.update(ctx, withLayers(ctx, into, tag, l.suffix, l.descriptor))
+	at.Before = !wrote
+	return at, err
+}
+
+// withLayers returns the merge that adds layers to the manifest at an old tag. What the
+// layers announce is there already.
+func withLayers(ctx context.Context, into store, tag, suffix string, layers ...descriptor) merge {
+	return merge{tag: tag, add: func(old *document) (*document, error) {
+		lack := missingIn(old, layers)
+		if len(lack) == 0 {
 			return old, nil
 		}
-		doc, config, err := l.appended(old)
+		doc, config, err := appended(suffix, old, lack...)
 		if err != nil {
 			return nil, err
 		}
 		_, err = into.writeBlob(ctx, *doc.Config, nil, inMemory(config))
 		return doc, err
-	}})
-	at.Before = !wrote
-	return at, err
+	}}
 }

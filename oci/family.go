@@ -76,7 +76,7 @@ func (a Artifact) opened(ctx context.Context) (Artifact, error) {
 	if err != nil {
 		return a, err
 	}
-	read := artifactOf(doc)
+	read, err := artifactOf(doc)
 	a.ArtifactType, a.Platforms = read.ArtifactType, read.Platforms
-	return a, nil
+	return a, err
 }

@@ -13,7 +13,7 @@ func nested(t *testing.T, c *Client, h *host, n int) {
 	t.Helper()
 	d := pushImage(t, c, h, "app", "", "x").descriptor()
 	for i := range n {
-		doc := must(writeDocument(content{Manifests: &[]descriptor{d}, Annotations: map[string]string{"level": fmt.Sprint(i)}}, typeIndex))(t)
+		doc := must(writeDocument(content{Manifests: &descriptors{d}, Annotations: map[string]string{"level": fmt.Sprint(i)}}, typeIndex))(t)
 		tag := ""
 		if i == n-1 {
 			tag = "1"

@@ -163,7 +163,8 @@ func (l *layout) changed(ctx context.Context, m merge, edit func([]descriptor) [
 	} else if len(all) == len(c.children()) {
 		return nil, nil
 	}
-	c.Manifests = &all
+	list := descriptors(all)
+	c.Manifests = &list
 	return writeDocument(c, typeIndex)
 }
 
