@@ -98,7 +98,7 @@ func (l *layout) writeManifest(ctx context.Context, _ string, d *document) (bool
 }
 
 // link lists manifests in index.json, as Save does, and at the fallback tag of their
-// subject, where other tools look.
+// subject, where other tools look, with what was listed in index.json alone.
 func (l *layout) link(ctx context.Context, subject string, all []descriptor, _ bool) (map[string]string, bool, error) {
 	where := map[string]string{}
 	var plain []descriptor
@@ -106,7 +106,18 @@ func (l *layout) link(ctx context.Context, subject string, all []descriptor, _ b
 		where[d.Digest] = WhereLayout
 		plain = append(plain, descriptor{MediaType: d.MediaType, Size: d.Size, Digest: d.Digest, ArtifactType: d.ArtifactType})
 	}
-	wrote, err := l.change(ctx, listed(subject, all...), func(have []descriptor) []descriptor { return withAll(have, plain) })
+	m := merge{tag: fallbackTag(subject), add: func(old *document) (*document, error) {
+		var known []descriptor
+		err := l.referrers(ctx, subject, func(d descriptor) bool {
+			known = append(known, d)
+			return true
+		})
+		if err != nil {
+			return nil, err
+		}
+		return listed(subject, withAll(known, all)...).add(old)
+	}}
+	wrote, err := l.change(ctx, m, func(have []descriptor) []descriptor { return withAll(have, plain) })
 	return where, wrote, err
 }
 
