@@ -38,6 +38,7 @@ var ours = map[string][]string{
 	"internal/check":      {},
 	"internal/atomicfile": {"internal/check"},
 	"internal/evidence":   {"internal/atomicfile", "internal/check"},
+	"internal/rescue":     {"bundle", "internal/atomicfile", "internal/check", "internal/strictjson"},
 	"internal/fetch":      {"internal/check"},
 	"internal/service":    {"internal/check", "internal/fetch"},
 	"internal/logproof":   {"bundle", "trustroot", "format"},
@@ -53,7 +54,7 @@ var format = []string{
 // doors lists the packages that may import a dependency.
 var doors = map[string][]string{
 	"github.com/theupdateframework/go-tuf/v2": {"trustroot/tuf"},
-	"github.com/gofrs/flock":                  {"internal/atomicfile", "trustroot/tuf"},
+	"github.com/gofrs/flock":                  {"internal/atomicfile", "internal/rescue", "trustroot/tuf"},
 	"github.com/coreos/go-oidc/v3":            {"oidc"},
 	"github.com/go-jose/go-jose/v4":           {"oidc"},
 	"golang.org/x/oauth2":                     {"oidc"},
