@@ -110,7 +110,7 @@ func (r *imageRun) member(ctx context.Context, a oci.Artifact, parents ...oci.Ar
 			if v.claim == nil {
 				v.claim = f.Bundle
 			}
-			no.add(err)
+			no.add(err, f.Digest == "")
 		}
 	}
 	if no.n == 0 && a.Pinned() {
@@ -180,10 +180,13 @@ type refusals struct {
 	more  int // with reasons that are not in said
 }
 
-// rankOf says how telling a refusal is. What could not be read might have been good,
-// so that nothing is decided then (O21).
-func rankOf(err error) int {
+// telling says how telling a refusal is. What could not be read might have been good,
+// so that nothing is decided then (O21); a place that was not read to its end may hold
+// most.
+func telling(err error, place bool) int {
 	switch c := check.Of(err); {
+	case c.Exit() != check.ExitNo && place:
+		return 4
 	case c.Exit() != check.ExitNo:
 		return 3
 	case c == check.Predicate:
@@ -194,11 +197,12 @@ func rankOf(err error) int {
 	return 0
 }
 
-func (r *refusals) add(err error) {
+// add adds a refusal: of a candidate, or of a place that may hold more.
+func (r *refusals) add(err error, place bool) {
 	if r.n++; r.first == nil {
 		r.first = err
 	}
-	if rank := rankOf(err); r.best == nil || rank > r.rank {
+	if rank := telling(err, place); r.best == nil || rank > r.rank {
 		r.best, r.rank = err, rank
 	}
 	text := err.Error()

@@ -17,7 +17,7 @@ func TestRefusals_O21(t *testing.T) {
 	noneOf := func(reasons []error) error {
 		var no refusals
 		for _, err := range reasons {
-			no.add(err)
+			no.add(err, strings.Contains(err.Error(), "place"))
 		}
 		return no.err()
 	}
@@ -38,6 +38,7 @@ func TestRefusals_O21(t *testing.T) {
 		{"predicate tells more", []error{no(check.Identity, "b"), no(check.Predicate, "c")}, check.Predicate, []string{"accepted: c; identity: b"}},
 		{"one that could not be read", []error{no(check.Identity, "b"), no(check.Net, "d")}, check.Net, []string{"accepted: d; identity: b"}},
 		{"one that tells most after many", append(slices.Clone(many), no(check.Identity, "b")), check.Identity, []string{"accepted: b; oci: reason 0", "reason 4", "and 4 other reasons"}},
+		{"a place tells most", []error{no(check.Net, "d"), no(check.Net, "place")}, check.Net, []string{"accepted: place; net: d"}},
 		{"many", many, check.OCI, []string{"reason 0", "reason 1", "reason 5", "and 3 other reasons"}},
 	} {
 		err := noneOf(row.reasons)
