@@ -152,7 +152,7 @@ func (r *repository) referrers(ctx context.Context, digest string, visit func(de
 }
 
 func tooLong(format string, bound int) error {
-	return check.Refuse("OC-8", check.Net, "listing of referrers has more than "+format+": %w", bound, errTooLong).
+	return check.Refuse("OC-8", check.Limit, "listing of referrers has more than "+format+": %w", bound, errTooLong).
 		WithNext("remove what is not wanted from the image with hallmark image clean, or verify a bundle with --bundle FILE")
 }
 

@@ -83,7 +83,7 @@ func unread(tag string, err error) error {
 	if check.Of(err) != check.Limit {
 		return err
 	}
-	return check.Refuse("OC-8", check.Net, "what is under %q is not read to its end: %w", tag, err).
+	return check.Refuse("OC-8", check.Limit, "what is under %q is not read to its end: %w", tag, err).
 		WithNext("remove what is not wanted from the image with hallmark image clean, or verify a bundle with --bundle FILE")
 }
 

@@ -180,7 +180,7 @@ func download(ctx context.Context, e *env, c *oci.Client, a oci.Artifact) error 
 		if err == nil {
 			line, err = oneLine(f)
 		}
-		if err != nil && (f.Digest == "" || check.Of(err).Exit() != check.ExitNo) {
+		if c := check.Of(err); err != nil && (f.Digest == "" || c.Exit() != check.ExitNo && c != check.Limit) {
 			return err
 		}
 		if err != nil {

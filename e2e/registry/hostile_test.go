@@ -66,8 +66,8 @@ func TestHostile_Answers(t *testing.T) {
 		status int
 		says   string
 	}{
-		{"O11 manifest of 200 MB", ":1", asked("manifests"), stream(typeManifest, 200<<20, false), 1, "limit: "},
-		{"O11 manifest of 200 MB, announced", ":1", asked("manifests"), stream(typeManifest, 200<<20, true), 1, "limit: "},
+		{"O11 manifest of 200 MB", ":1", asked("manifests"), stream(typeManifest, 200<<20, false), 3, "limit: "},
+		{"O11 manifest of 200 MB, announced", ":1", asked("manifests"), stream(typeManifest, 200<<20, true), 3, "limit: "},
 		{"O11 manifest of the bundle of 200 MB", "@" + digest, asked("manifests"), stream(typeManifest, 200<<20, false), 3, "limit: "},
 		{"O12 bundle of 200 MB", "@" + digest, asked("blobs"), stream("application/json", 200<<20, false), 1, "oci: "},
 		{"O13 listing of 200 MB", "@" + digest, asked("referrers"), stream(typeIndex, 200<<20, false), 3, "not read to its end"},
