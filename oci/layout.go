@@ -19,7 +19,7 @@ import (
 const noteRef = "org.opencontainers.image.ref.name"
 
 // maxFiles bounds the files of an archive.
-const maxFiles = 100_000
+const maxFiles = 100_000 // files of an archive
 
 // A layout is an image layout on disk, folder or tar, that is only read.
 type layout struct {

@@ -34,7 +34,7 @@ const (
 )
 
 // maxNotes bounds the annotations of one layer, in bytes (O35).
-const maxNotes = 2 << 20
+const maxNotes = 2 << 20 // bytes of the annotations of a layer
 
 func (l *listing) signatures() bool { return l.old(suffixSig, WhereSig, typeSimple) }
 

@@ -10,7 +10,7 @@ import (
 )
 
 // maxRedirects bounds the hops of one request.
-const maxRedirects = 5
+const maxRedirects = 5 // redirects of one request
 
 // tokenHosts lists registries whose token server is known to be another host.
 var tokenHosts = map[string][]string{

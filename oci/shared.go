@@ -9,7 +9,7 @@ import (
 )
 
 // maxRounds bounds how often a shared document is written again.
-const maxRounds = 30
+const maxRounds = 30 // times that a shared document is written again
 
 // A merge adds something to a document that others add to as well: a listing at
 // the fallback tag, or the signatures at an old tag.

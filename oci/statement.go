@@ -84,7 +84,7 @@ func SimplePayload(annotations map[string]string, a Artifact) ([]byte, error) {
 }
 
 // maxPayload bounds a simple signing payload, in bytes.
-const maxPayload = 1 << 20
+const maxPayload = 1 << 20 // bytes of a simple signing payload
 
 // checkPayload checks that a simple signing payload names the image (OC-4). The
 // reference in it was a name at the time of signing and binds nothing: images

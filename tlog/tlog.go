@@ -22,7 +22,7 @@ import (
 const Timeout = 30 * time.Second
 
 // maxAnswer bounds an answer: an entry with its proof, in base64 inside JSON.
-const maxAnswer = 4 << 20
+const maxAnswer = 4 << 20 // bytes of an answer of the log
 
 // A Writer writes to one log. It is a [sign.Log].
 type Writer interface {

@@ -18,7 +18,7 @@ import (
 )
 
 // maxCandidates bounds the signatures that are looked at for one image.
-const maxCandidates = 64
+const maxCandidates = 64 // signatures that are looked at for one image
 
 // imagesAtOnce is how many images are verified at a time: registries, not cores,
 // are waited for.
@@ -186,7 +186,7 @@ func demandSigning(p *verify.Policy, b *bundle.Bundle) {
 }
 
 // maxReasons bounds the reasons that one error repeats.
-const maxReasons = 5
+const maxReasons = 5 // reasons that one error repeats
 
 // noneOf says why no signature of several was accepted: every reason, under the
 // check of the most telling one. What could not be read might have been good, so

@@ -14,7 +14,7 @@ import (
 )
 
 // MaxHits bounds how many entries of one answer of a search index are looked at.
-const MaxHits = 10000
+const MaxHits = 10000 // entries that the search index names
 
 // A Note is told what was left out and why; text from outside is quoted in it.
 // It may be nil.

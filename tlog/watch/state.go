@@ -17,7 +17,7 @@ import (
 
 const (
 	schema   = 1
-	maxState = 1 << 20
+	maxState = 1 << 20 // bytes of the state
 )
 
 // A State is a file that says where the passes over each log ended.

@@ -28,7 +28,7 @@ import (
 
 // maxScan bounds how many entries of a log of the first generation one pass
 // reads if Watcher.MaxScan does not: at ten for one question, an hour or more.
-const maxScan = 100_000
+const maxScan = 100_000 // entries that one pass reads
 
 // A Watcher looks for names. It is not for concurrent use.
 type Watcher struct {
