@@ -31,7 +31,6 @@ const (
 // maxAttestationBody bounds the body of a dsse or intoto entry (LM-4).
 const maxAttestationBody = 100 << 10 // bytes of the body of a dsse or intoto entry
 
-// maxText bounds identifiers: media types, hints, key ids, kinds.
 const maxText = 4 << 10 // bytes of a media type, a hint, a key id or a kind
 
 // A Version is the version of the bundle format that a claim was read from.

@@ -14,7 +14,6 @@ import (
 	"github.com/hallmarksign/hallmark/internal/strictjson"
 )
 
-// maxDetached bounds a detached signature or certificate file, in any encoding.
 const maxDetached = 64 << 10 // bytes of a detached certificate, in any encoding
 
 // ParseLegacy reads the JSON that cosign wrote before there were bundles:

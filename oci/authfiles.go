@@ -55,7 +55,6 @@ func AuthPaths(getenv func(string) string) []string {
 	return paths
 }
 
-// maxAuthFile bounds a credential file, in bytes.
 const maxAuthFile = 4 << 20 // bytes of a file with credentials
 
 type authFile struct {

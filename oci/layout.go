@@ -18,7 +18,6 @@ import (
 // image-layout).
 const noteRef = "org.opencontainers.image.ref.name"
 
-// maxFiles bounds the files of an archive.
 const maxFiles = 100_000 // files of an archive
 
 // A layout is an image layout on disk, folder or tar, that is only read.

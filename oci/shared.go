@@ -8,7 +8,6 @@ import (
 	"github.com/hallmarksign/hallmark/internal/check"
 )
 
-// maxRounds bounds how often a shared document is written again.
 const maxRounds = 30 // times that a shared document is written again
 
 // A merge adds something to a document that others add to as well: a listing at

@@ -83,7 +83,6 @@ func SimplePayload(annotations map[string]string, a Artifact) ([]byte, error) {
 	return json.Marshal(p)
 }
 
-// maxPayload bounds a simple signing payload, in bytes.
 const maxPayload = 1 << 20 // bytes of a simple signing payload
 
 // checkPayload checks that a simple signing payload names the image (OC-4). The

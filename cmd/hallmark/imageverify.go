@@ -17,7 +17,6 @@ import (
 	"github.com/hallmarksign/hallmark/verify"
 )
 
-// maxCandidates bounds the signatures that are looked at for one image.
 const maxCandidates = 64 // signatures that are looked at for one image
 
 // imagesAtOnce is how many images are verified at a time: registries, not cores,
@@ -185,7 +184,6 @@ func demandSigning(p *verify.Policy, b *bundle.Bundle) {
 	}
 }
 
-// maxReasons bounds the reasons that one error repeats.
 const maxReasons = 5 // reasons that one error repeats
 
 // noneOf says why no signature of several was accepted: every reason, under the

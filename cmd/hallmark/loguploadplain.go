@@ -17,7 +17,6 @@ import (
 	"github.com/hallmarksign/hallmark/verify"
 )
 
-// maxSignature bounds the file of a plain signature.
 const maxSignature = 64 << 10 // bytes of a file with a plain signature
 
 // plain makes the upload of a signature by a public key or a certificate, verified.

@@ -76,10 +76,18 @@ func table(all []Bound) []byte {
 		if len(tests) > 2 {
 			tests, more = tests[:2], fmt.Sprintf(" and %d more", len(tests)-2)
 		}
-		fmt.Fprintf(&out, "| `%s` | %s %s | %s%s |\n", b.Name, b.Value, b.Of, code(tests), more)
+		fmt.Fprintf(&out, "| `%s` | %s | %s%s |\n", b.Name, amount(b), code(tests), more)
 	}
 	out.WriteByte('\n')
 	return out.Bytes()
+}
+
+// amount writes "64 KiB of a token" and "32 audiences of a token".
+func amount(b Bound) string {
+	if strings.HasSuffix(b.Value, "i") {
+		return b.Value + "B" + strings.TrimPrefix(b.Of, "bytes")
+	}
+	return b.Value + " " + b.Of
 }
 
 func code(names []string) string {

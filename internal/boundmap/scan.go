@@ -175,7 +175,7 @@ func (s *source) value(c *declared) string {
 	switch {
 	case v.Kind() != constant.Int || !exact:
 		return strings.ReplaceAll(text(c.expr), "time.", "")
-	case !strings.Contains(c.comment, "bytes"):
+	case !strings.HasPrefix(c.comment, "bytes"):
 		return grouped(n)
 	case n >= 1<<30 && n%(1<<30) == 0:
 		return fmt.Sprintf("%d Gi", n>>30)

@@ -16,7 +16,6 @@ const (
 	MaxDigests  = 32   // digests of one subject
 )
 
-// maxText bounds names and digests of subjects.
 const maxText = 64 << 10 // bytes of a name or a digest in a statement
 
 // A Statement is a well-formed in-toto statement, v0.1 or v1.

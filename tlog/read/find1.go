@@ -13,7 +13,6 @@ import (
 	"github.com/hallmarksign/hallmark/tlog"
 )
 
-// MaxHits bounds how many entries of one answer of a search index are looked at.
 const MaxHits = 10000 // entries that the search index names
 
 // A Note is told what was left out and why; text from outside is quoted in it.

@@ -16,7 +16,6 @@ import (
 	"github.com/hallmarksign/hallmark/trustroot"
 )
 
-// maxMemory bounds a file of the memory: a checkpoint in JSON.
 const maxMemory = 1 << 20 // bytes of a file of remembered checkpoints
 
 // A Memory is a directory with the last checkpoint of every tree that was seen,

@@ -41,7 +41,6 @@ func publicPGP(key []byte) error {
 	return nil
 }
 
-// maxOrders bounds the forms of one entry: seven names.
 const maxOrders = 5040 // forms of one entry: those of seven names
 
 // orders returns every body that the log may write instead of this one. Rekor
