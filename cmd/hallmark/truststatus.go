@@ -67,7 +67,7 @@ func (s *trustStatus) writeText(w io.Writer) error {
 	}
 	fmt.Fprintf(&b, "hosts     %s\n", printable(strings.Join(s.hosts, " "), 4096))
 	if s.tuf.Expired != nil {
-		fmt.Fprintf(&b, "expired   %s\n", printable(s.tuf.Expired.Error(), 1024))
+		fmt.Fprintf(&b, "expired   %s\n", reason(s.tuf.Expired, 1024))
 	}
 	for _, warning := range s.tuf.Warnings {
 		fmt.Fprintf(&b, "warning   %s\n", printable(warning, 1024))
@@ -117,7 +117,7 @@ func (s *trustStatus) writeJSON(w io.Writer) error {
 		out.Files = append(out.Files, fileJSON{t.Name, t.Size, fmt.Sprintf("sha256:%x", t.SHA256)})
 	}
 	if s.tuf.Expired != nil {
-		out.Expired = s.tuf.Expired.Error()
+		out.Expired = reason(s.tuf.Expired, 1024)
 	}
 	return writeJSON(w, out)
 }

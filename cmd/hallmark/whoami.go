@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hallmarksign/hallmark/internal/check"
+	"github.com/hallmarksign/hallmark/internal/fetch"
 	"github.com/hallmarksign/hallmark/oidc"
 	"github.com/hallmarksign/hallmark/verify"
 )
@@ -186,13 +187,13 @@ func printWhoami(e *env, out *outputFlags, who *oidc.Token, reports []providerRe
 }
 
 // reasonOf says why a provider has no token, without the words that every such
-// line shares.
+// line shares and without secrets.
 func reasonOf(err error) string {
 	var refused *check.Error
 	if errors.As(err, &refused) && refused.Err != nil {
 		err = refused.Err
 	}
-	return strings.TrimSuffix(err.Error(), ": "+oidc.ErrUnavailable.Error())
+	return fetch.Redact(strings.TrimSuffix(err.Error(), ": "+oidc.ErrUnavailable.Error()))
 }
 
 func printWhoamiJSON(e *env, who *oidc.Token, reports []providerReport) error {
