@@ -22,7 +22,7 @@ import (
 var update = flag.Bool("update", false, "rewrite the expected output of the scripts")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"hallmark": main})
+	testscript.Main(m, map[string]func(){"hallmark": main, "hallmark-crashing": crashing})
 }
 
 // canary is a word that every secret of the scripts holds; it must appear in no

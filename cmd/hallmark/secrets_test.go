@@ -2,17 +2,24 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -328,4 +335,230 @@ func TestM1_M13_NoCommandRepeatsASecretOfAFile(t *testing.T) {
 	if runs < 3000 {
 		t.Errorf("%d runs, want 3000 at least", runs)
 	}
+}
+
+// variables lists the variables that the packages of the command ask for.
+func variables(t *testing.T) []string {
+	t.Helper()
+	asks := regexp.MustCompile(`(?i)env\("([A-Z_]+)"\)|"((?:HALLMARK|SIGSTORE|CIRCLE|BUILDKITE|ACTIONS)_[A-Z_0-9]+)"`)
+	names := []string{"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "DOCKER_AUTH_CONFIG"}
+	for _, dir := range []string{".", "../../oidc", "../../oci", "../../agent"} {
+		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, found := range asks.FindAllStringSubmatch(string(text), -1) {
+				names = append(names, found[1]+found[2])
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// M6, M8, M15: a secret in a variable is repeated by no command, whichever variable it
+// is; each command runs as a program of its own.
+func TestM6_M15_NoCommandRepeatsASecretOfAVariable(t *testing.T) {
+	names := variables(t)
+	if len(names) < 20 {
+		t.Fatalf("found %d variables, want 20 at least: %q", len(names), names)
+	}
+	s := newSecretWorld(t)
+	usual := s.usual()
+	usual["whoami"], usual["agent serve"] = nil, []string{"unwanted"} // it would not end
+	usual["log watch"] = append(usual["log watch"], "--json")
+	forms := []func() planted{
+		func() planted { return newToken("token", 0) },
+		func() planted { return newPassword("password of a proxy", "http://alice:%s@127.0.0.1:1") },
+		func() planted { return newPassword("address that is none", "http://alice:%s@127.0.0.1:x y") },
+		newPrivateKey,
+	}
+	// Nothing goes through a proxy on its way to this machine.
+	if status, _, stderr := s.run(t, "trust", "add", "far", "--mirror", "https://tuf.invalid", "--root", "in/root.json"); status != 0 {
+		t.Fatal(stderr)
+	}
+	usual["trust update"], usual["image tree"] = []string{"--instance", "far"}, []string{"registry.invalid/app:1"}
+	var done outcome
+	runs := 0
+	for path := range leaves(newRoot(&env{getenv: func(string) string { return "" }}, &done)) {
+		for _, form := range forms {
+			s.fill(t)
+			cmd := exec.CommandContext(t.Context(), "hallmark", append(strings.Fields(path), usual[path]...)...)
+			var secrets []planted
+			var vars []string
+			for name, value := range s.vars {
+				vars = append(vars, name+"="+value)
+			}
+			for _, name := range names {
+				p := form()
+				if strings.HasSuffix(name, "_PROXY") && runs%3 == 0 { // where the scheme may be left out
+					p = newPassword("password without scheme", "alice:%s@127.0.0.1:1")
+				}
+				p.name += " in " + name
+				if _, needed := s.vars[name]; !needed || name == "HALLMARK_INSTANCE" && runs%2 == 0 {
+					vars = append(vars, name+"="+p.value)
+					secrets = append(secrets, p)
+				}
+			}
+			cmd.Env = vars
+			var out, errs bytes.Buffer
+			cmd.Stdout, cmd.Stderr = &out, &errs
+			_ = cmd.Run() // how it ends is not the question
+			runs++
+			for _, p := range secrets {
+				for stream, text := range map[string]string{"standard output": out.String(), "standard error": errs.String()} {
+					if form := p.betrays(text); form != "" {
+						t.Errorf("hallmark %s with the %s: %s holds %q:\n%s", path, p.name, stream, form, text)
+					}
+				}
+			}
+			if cmd.ProcessState != nil && cmd.ProcessState.ExitCode() == check.ExitInternal {
+				t.Errorf("hallmark %s with a %s in each variable: exit status 70: %s", path, form().name, errs.String())
+			}
+			s.search(t, ".", secrets...)
+		}
+	}
+	if runs < 100 {
+		t.Errorf("%d runs, want 100 at least", runs)
+	}
+}
+
+// echo answers with what it was sent: as it is, percent encoded and in base64. It counts
+// the requests with a credential or an identity token.
+func echo(status int, shown *atomic.Int64) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var request bytes.Buffer
+		_ = r.Write(&request)
+		text, credential := request.String(), r.Header.Get("Authorization")
+		if credential != "" || strings.Contains(text, `"eyJ`) {
+			shown.Add(1)
+		}
+		w.Header().Set("Docker-Distribution-Api-Version", "registry/2.0")
+		w.Header().Set("Www-Authenticate", `Basic realm="`+credential+`"`)
+		w.WriteHeader(status)
+		_ = json.NewEncoder(w).Encode(map[string]any{
+			"errors": []any{map[string]any{"code": "DENIED", "message": credential, "detail": text}},
+			"error":  credential, "error_description": text,
+			"message": text + base64.StdEncoding.EncodeToString([]byte(text)) + url.QueryEscape(text),
+		})
+	}
+}
+
+// M3, M13: services that give back what they were sent, in an error, are not repeated.
+func TestM3_M13_NoCommandRepeatsWhatServicesGiveBack(t *testing.T) {
+	s := newSecretWorld(t)
+	token := planted{name: "identity token", value: s.w.Token(map[string]any{"jti": word()})}
+	token.parts = strings.Split(token.value, ".")[1:]
+	s.files["in/token"] = []byte(token.value)
+	runs := 0
+	var shown atomic.Int64
+	for _, service := range []*sigtest.Service{s.w.Fulcio(), s.w.Rekor(2), s.w.Stamper(), s.w.TUF().Service} {
+		for _, status := range []int{200, 400, 401, 403, 409, 500} {
+			service.SetFault(func(w http.ResponseWriter, r *http.Request, _ http.Handler) { echo(status, &shown)(w, r) })
+			paths := []string{"sign", "attest", "trust update", "log find", "log info"}
+			if status == 500 { // which is asked again, after a while
+				paths = paths[:1]
+			}
+			for _, path := range paths {
+				s.try(t, token, append(strings.Fields(path), s.usual()[path]...)...)
+				runs++
+			}
+		}
+		service.SetFault(nil)
+	}
+	tokens := shown.Swap(0)
+	for _, status := range []int{200, 400, 401, 403, 404} {
+		registry := httptest.NewServer(echo(status, &shown))
+		host := strings.TrimPrefix(registry.URL, "http://")
+		password := newPassword("registry password", "%s")
+		config := fmt.Sprintf(`{"auths":{%q:{"auth":%q}}}`, host, base64.StdEncoding.EncodeToString([]byte("alice:"+password.value)))
+		s.files["in/docker/config.json"] = []byte(config)
+		s.vars["DOCKER_CONFIG"] = filepath.Join(s.dir, "in", "docker")
+		here := strings.Split(s.image, "/")[0]
+		for _, path := range []string{"sign", "attest", "verify", "image tree", "image copy", "image clean", "image download", "image attach", "image save"} {
+			args := append(strings.Fields(path), s.usual()[path]...)
+			for i, arg := range args {
+				if arg == "in/app" {
+					arg = s.image
+				}
+				args[i] = strings.ReplaceAll(arg, here, host)
+			}
+			if slices.Contains([]string{"sign", "attest", "verify"}, path) {
+				args = append(args, "--allow-http-registry")
+			}
+			s.try(t, password, args...)
+			runs++
+		}
+		registry.Close()
+	}
+	s.search(t, ".", token)
+	if runs < 140 || tokens < 5 || shown.Load() < 5 {
+		t.Errorf("%d runs, want 140 at least; services were shown %d tokens and %d passwords, want 5 at least of each", runs, tokens, shown.Load())
+	}
+}
+
+// withLogin takes no other word for a password.
+func TestM1_NamesOfImages(t *testing.T) {
+	for arg, want := range map[string]bool{
+		"alice:s3cret@registry.example.com/app:1": true, "alice:s3cret@127.0.0.1:5000/app": true,
+		"log:4@127.0.0.1/log2": false, "key:a@b.c/d.pem": false, "google:alice@example.com": false, "github:o/r@refs/heads/main": false,
+		"app:1@sha256:9f86d0": false, "registry.example.com/app:1@sha256:9f86d0": false, "git@github.com:owner/repo": false, "a:b": false,
+	} {
+		if got := withLogin(arg); got != want {
+			t.Errorf("%q: got %v, want %v", arg, got, want)
+		}
+	}
+}
+
+// crashing is the command with a clock that breaks down when it was asked so often as
+// the variable CRASH says.
+func crashing() {
+	left, _ := strconv.ParseInt(os.Getenv("CRASH"), 10, 64)
+	var asked atomic.Int64
+	e := systemEnv()
+	e.now = func() time.Time {
+		if asked.Add(1) == left {
+			panic("the clock is broken")
+		}
+		return time.Now()
+	}
+	os.Exit(run(context.Background(), e))
+}
+
+// M4: wherever the program crashes, in a goroutine or not, what it says then holds no
+// secret.
+func TestM4_NoCrashShowsASecret(t *testing.T) {
+	s := newSecretWorld(t)
+	token := planted{name: "identity token", value: s.w.Token(map[string]any{"jti": word()})}
+	token.parts = strings.Split(token.value, ".")[1:]
+	s.files["in/token"] = []byte(token.value)
+	s.fill(t)
+	crashes := 0
+	for n := 1; ; n++ {
+		cmd := exec.CommandContext(t.Context(), "hallmark-crashing", append([]string{"sign"}, s.usual()["sign"]...)...)
+		for name, value := range s.vars {
+			cmd.Env = append(cmd.Env, name+"="+value)
+		}
+		cmd.Env = append(cmd.Env, "GOTRACEBACK=all", "CRASH="+strconv.Itoa(n))
+		said, err := cmd.CombinedOutput()
+		if err == nil {
+			break // it came to its end before that
+		}
+		crashes++
+		if form := token.betrays(string(said)); form != "" {
+			t.Errorf("crash %d shows %q:\n%s", n, form, said)
+		}
+	}
+	if crashes < 3 {
+		t.Errorf("saw %d crashes, want 3 at least", crashes)
+	}
+	s.search(t, ".", token)
 }
