@@ -47,15 +47,9 @@ const (
 // the same each time. A message signature goes to the tag .sig and needs its
 // payload, an envelope goes to the tag .att.
 func (c *Client) Attach(ctx context.Context, a Artifact, s Signature, to Storage) ([]Attached, error) {
-	into, ok := a.extras.(*repository)
-	if !ok {
-		return nil, check.Refuse("OC-9", check.Usage, "want an image in a registry to attach to, got %q", a.Repository)
-	}
-	if a.Pinned() {
-		return nil, check.Refuse("OC-2", check.Internal, "want a resolved image")
-	}
-	if to&Both == 0 || to&^Both != 0 {
-		return nil, check.Refuse("OC-9", check.Usage, "storage is %d, want referrers, tags or both", to)
+	into, err := a.attachable(to)
+	if err != nil {
+		return nil, err
 	}
 	b, err := bundle.Parse(s.Bundle)
 	if err != nil {
@@ -79,15 +73,27 @@ func (c *Client) Attach(ctx context.Context, a Artifact, s Signature, to Storage
 	return all, nil
 }
 
+// attachable returns where to attach what belongs to an image.
+func (a Artifact) attachable(to Storage) (store, error) {
+	into, ok := a.extras.(store)
+	if !ok || a.Pinned() {
+		return nil, check.Refuse("OC-2", check.Internal, "want a resolved image")
+	}
+	if to&Both == 0 || to&^Both != 0 {
+		return nil, check.Refuse("OC-9", check.Usage, "storage is %d, want referrers, tags or both", to)
+	}
+	return into, nil
+}
+
 // attachReferrer sends bundle, config, manifest and then, if the registry does
 // not list referrers itself, the listing (OC-9).
-func (c *Client) attachReferrer(ctx context.Context, into *repository, a Artifact, b *bundle.Bundle, raw []byte) (Attached, error) {
+func (c *Client) attachReferrer(ctx context.Context, into store, a Artifact, b *bundle.Bundle, raw []byte) (Attached, error) {
 	doc, err := c.referrerOf(a, b, raw)
 	if err != nil {
 		return Attached{}, err
 	}
-	at := Attached{Where: WhereReferrers, Ref: into.String() + "@" + doc.digest}
-	if known, err := into.referrers(ctx, a.Digest); err == nil && lists(known, doc.digest) {
+	at := Attached{Where: whereListed(into), Ref: into.String() + "@" + doc.digest}
+	if known, err := isListed(ctx, into, a.Digest, doc.digest); err == nil && known {
 		at.Before = true
 		return at, confirm(ctx, into, doc)
 	}
@@ -110,6 +116,15 @@ func (c *Client) attachReferrer(ctx context.Context, into *repository, a Artifac
 	return at, err
 }
 
+// isListed says whether a place lists a manifest for its subject.
+func isListed(ctx context.Context, in source, subject, digest string) (found bool, err error) {
+	err = in.referrers(ctx, subject, func(d descriptor) bool {
+		found = d.Digest == digest
+		return !found
+	})
+	return found, err
+}
+
 func lists(all []descriptor, digest string) bool {
 	for _, d := range all {
 		if d.Digest == digest {
@@ -120,7 +135,7 @@ func lists(all []descriptor, digest string) bool {
 }
 
 // confirm reads a manifest back and asks for what it holds (O32).
-func confirm(ctx context.Context, in *repository, doc *document) error {
+func confirm(ctx context.Context, in store, doc *document) error {
 	if _, err := fetch(ctx, in, doc.descriptor()); err != nil {
 		return err
 	}
@@ -141,14 +156,15 @@ func confirm(ctx context.Context, in *repository, doc *document) error {
 // that lists may need a moment.
 func (r *repository) link(ctx context.Context, subject string, doc *document, accepted bool) (where string, wrote bool, err error) {
 	for tries := 0; ; tries++ {
-		all, err := r.referrers(ctx, subject)
-		if errors.Is(err, errMissing) {
+		there, err := isListed(ctx, r, subject, doc.digest)
+		long := errors.Is(err, errTooLong)
+		if errors.Is(err, errMissing) || long && !accepted {
 			break
 		}
-		if err != nil {
+		if err != nil && !long {
 			return "", false, err
 		}
-		if lists(all, doc.digest) {
+		if there || long { // the registry has seen the subject, and its listing is too long to look
 			return WhereReferrers, true, nil
 		}
 		if tries >= 4 {
@@ -189,7 +205,7 @@ func (c *Client) referrerOf(a Artifact, b *bundle.Bundle, raw []byte) (*document
 	return writeDocument(content{
 		ArtifactType: b.MediaType,
 		Config:       &descriptor{MediaType: typeEmpty, Size: 2, Digest: emptyDigest, ArtifactType: b.MediaType},
-		Layers:       &[]descriptor{{MediaType: b.MediaType, Size: int64(len(raw)), Digest: sum(raw)}},
+		Layers:       &descriptors{{MediaType: b.MediaType, Size: int64(len(raw)), Digest: sum(raw)}},
 		Subject:      &subject,
 		Annotations:  notes,
 	}, typeManifest)
@@ -211,7 +227,7 @@ func (c *Client) created(b *bundle.Bundle) time.Time {
 }
 
 // attachOld adds a layer to the manifest under an old tag.
-func attachOld(ctx context.Context, into *repository, a Artifact, b *bundle.Bundle, payload []byte) (Attached, error) {
+func attachOld(ctx context.Context, into store, a Artifact, b *bundle.Bundle, payload []byte) (Attached, error) {
 	l, err := oldLayerOf(b, payload, a.Digest)
 	if err != nil {
 		return Attached{}, err
@@ -224,17 +240,24 @@ func attachOld(ctx context.Context, into *repository, a Artifact, b *bundle.Bund
 	if _, err := into.writeBlob(ctx, l.descriptor, nil, inMemory(l.data)); err != nil {
 		return at, err
 	}
-	wrote, err := into.update(ctx, merge{tag: tag, add: func(old *document) (*document, error) {
-		if old != nil && l.holds(old) {
+	wrote, err := into.update(ctx, withLayers(ctx, into, tag, l.suffix, l.descriptor))
+	at.Before = !wrote
+	return at, err
+}
+
+// withLayers returns the merge that adds layers to the manifest at an old tag. What the
+// layers announce is there already.
+func withLayers(ctx context.Context, into store, tag, suffix string, layers ...descriptor) merge {
+	return merge{tag: tag, add: func(old *document) (*document, error) {
+		lack := missingIn(old, layers)
+		if len(lack) == 0 {
 			return old, nil
 		}
-		doc, config, err := l.appended(old)
+		doc, config, err := appended(suffix, old, lack...)
 		if err != nil {
 			return nil, err
 		}
 		_, err = into.writeBlob(ctx, *doc.Config, nil, inMemory(config))
 		return doc, err
-	}})
-	at.Before = !wrote
-	return at, err
+	}}
 }

@@ -3,6 +3,7 @@ package oci
 import (
 	"context"
 	"io"
+	"strings"
 	"sync"
 
 	"github.com/hallmarksign/hallmark/internal/check"
@@ -25,10 +26,11 @@ type Report struct {
 	Digest string // of the image
 	Ref    string // by digest, at its new place
 	Moved  []Moved
+	Left   []Branch // that are listed as referrers and are none; see Branch.Problem
 }
 
-// parallel is how many blobs of one manifest are sent at a time.
-const parallel = 4
+// parallel bounds what is in memory and under way at once.
+const parallel = 4 // unit: blobs of one manifest that are sent, or bundles that are read, at a time; the others wait
 
 // Copy copies an image with all that belongs to it to another place: children,
 // referrers and what refers to those, old tags. What is there already is not
@@ -52,6 +54,13 @@ func (c *Client) Copy(ctx context.Context, a Artifact, dst string) (Report, erro
 	report.Ref = r.at(a.Digest)
 	cp := &copying{into: into, extras: extras}
 	err = walk(ctx, a, func(ctx context.Context, n node) error {
+		if n.fault != nil && !n.left() {
+			return n.fault
+		}
+		if n.fault != nil {
+			report.Left = append(report.Left, branchOf(n))
+			return nil
+		}
 		moved, err := cp.node(ctx, n)
 		if err == nil {
 			report.Moved = append(report.Moved, moved)
@@ -80,7 +89,7 @@ func (c *copying) node(ctx context.Context, n node) (Moved, error) {
 	}
 	m := Moved{Kind: n.kind, Digest: n.doc.digest, MediaType: n.doc.media, Of: n.of, From: n.where, To: n.where}
 	if n.doc.ArtifactType != "" {
-		m.MediaType = n.doc.ArtifactType
+		m.MediaType = strictjson.Clip(n.doc.ArtifactType)
 	}
 	var err error
 	if m.Blobs, m.Bytes, err = copyBlobs(ctx, n, to); err != nil {
@@ -101,6 +110,7 @@ func (c *copying) node(ctx context.Context, n node) (Moved, error) {
 // merged returns the merge that adds the layers under an old tag to those that the
 // target has. Other things than signatures are replaced.
 func merged(ctx context.Context, to *repository, n node) merge {
+	added := withLayers(ctx, to, n.tag, strings.TrimPrefix(n.tag, fallbackTag(n.of)), n.doc.layers()...)
 	return merge{tag: n.tag, add: func(old *document) (*document, error) {
 		if old != nil && old.digest == n.doc.digest {
 			return old, nil
@@ -108,21 +118,7 @@ func merged(ctx context.Context, to *repository, n node) merge {
 		if old == nil || (n.where != WhereSig && n.where != WhereAtt) {
 			return n.doc, nil
 		}
-		for _, d := range n.doc.layers() {
-			l := &oldLayer{descriptor: d, suffix: n.tag[len(fallbackTag(n.of)):]}
-			if l.holds(old) {
-				continue
-			}
-			doc, config, err := l.appended(old)
-			if err != nil {
-				return nil, err
-			}
-			if _, err := to.writeBlob(ctx, *doc.Config, nil, inMemory(config)); err != nil {
-				return nil, err
-			}
-			old = doc
-		}
-		return old, nil
+		return added.add(old)
 	}}
 }
 

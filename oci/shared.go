@@ -8,8 +8,8 @@ import (
 	"github.com/hallmarksign/hallmark/internal/check"
 )
 
-// maxRounds bounds how often a shared document is written again.
-const maxRounds = 30
+// maxRounds bounds how often a shared document is looked at until it stays.
+const maxRounds = 30 // unit: looks; then the registry is refused as too busy
 
 // A merge adds something to a document that others add to as well: a listing at
 // the fallback tag, or the signatures at an old tag.
@@ -106,10 +106,7 @@ func listed(subject string, d descriptor) merge {
 			}
 			c = old.content
 		}
-		all := append(append([]descriptor{}, c.children()...), d)
-		if len(all) > MaxReferrers {
-			return nil, check.Refuse("OC-8", check.Limit, "%q lists %d referrers, want at most %d", fallbackTag(subject), len(all), MaxReferrers)
-		}
+		all := append(append(descriptors{}, c.children()...), d)
 		c.Manifests = &all
 		return writeDocument(c, typeIndex)
 	}}

@@ -86,7 +86,7 @@ func attestationSuffix(predicate string) string {
 // subjectName is what a statement calls its subject.
 func subjectName(t *target) string {
 	if t.place != nil {
-		return t.place.to[0].Repository
+		return t.place.to[0].PublicName()
 	}
 	return filepath.Base(t.arg)
 }

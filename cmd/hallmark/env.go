@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	"golang.org/x/term"
@@ -20,6 +21,10 @@ type env struct {
 	terminal       bool // somebody can answer a question on stdin and read it on stderr
 	movement       bool // stderr may show progress
 	typed          typed
+
+	// abandon is closed when somebody who has ended a run will not wait for what can't
+	// be taken back; nil: never.
+	abandon <-chan struct{}
 }
 
 func systemEnv() *env {
@@ -55,6 +60,21 @@ func (e *env) configDir() string { return e.dir("HALLMARK_CONFIG_DIR", os.UserCo
 
 // cacheDir returns the folder of what can be fetched again, "" if there is none.
 func (e *env) cacheDir() string { return e.dir("HALLMARK_CACHE_DIR", os.UserCacheDir) }
+
+// stateDir returns the folder of what is unfinished, "" if there is none.
+func (e *env) stateDir() string {
+	return e.dir("HALLMARK_STATE_DIR", func() (string, error) {
+		if d := e.getenv("XDG_STATE_HOME"); d != "" {
+			return d, nil
+		}
+		switch runtime.GOOS {
+		case "windows", "darwin", "ios":
+			return os.UserConfigDir() // of this machine, and kept
+		}
+		home, err := os.UserHomeDir()
+		return filepath.Join(home, ".local", "state"), err
+	})
+}
 
 func (e *env) dir(variable string, standard func() (string, error)) string {
 	if d := e.getenv(variable); d != "" {

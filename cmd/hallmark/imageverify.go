@@ -73,37 +73,20 @@ func (r *imageRun) image(ctx context.Context, arg string) []verdict {
 	}
 	list := []verdict{r.member(ctx, a)}
 	if flags.all {
-		list = append(list, r.behind(ctx, map[string]bool{}, a)...)
+		for m, err := range r.client.Behind(ctx, a) {
+			list = append(list, r.behind(ctx, m, err))
+		}
 	}
 	return list
 }
 
-// behind verifies every manifest behind an index once, and what is behind those
-// that are indexes themselves. Which ones it saw is in seen.
-func (r *imageRun) behind(ctx context.Context, seen map[string]bool, a oci.Artifact, parents ...oci.Artifact) (list []verdict) {
-	parents = append([]oci.Artifact{a}, parents...)
-	for _, p := range a.Platforms {
-		if seen[p.Digest] {
-			continue
-		}
-		if seen[p.Digest] = true; len(parents) > oci.MaxDepth || len(seen) > oci.MaxNodes {
-			err := check.Refuse("OC-8", check.Limit, "has more than %d manifests behind it, or indexes nested more than %d deep", oci.MaxNodes, oci.MaxDepth)
-			return append(list, verdict{artifact: a.Ref(), err: named(a.Ref(), err)})
-		}
-		child, err := a.Child(p)
-		if err == nil {
-			list = append(list, r.member(ctx, child, parents...))
-		}
-		if err == nil && child.IsIndex() {
-			if child, err = r.client.Resolve(ctx, child.Ref()); err == nil {
-				list = append(list, r.behind(ctx, seen, child, parents...)...)
-			}
-		}
-		if err != nil {
-			list = append(list, verdict{artifact: a.Ref(), err: named(a.Ref(), err)})
-		}
+// behind verifies a manifest behind an index, or says why nobody knows what is
+// behind that.
+func (r *imageRun) behind(ctx context.Context, m oci.Member, err error) verdict {
+	if err != nil {
+		return verdict{artifact: m.Ref(), err: named(m.Ref(), err)}
 	}
-	return list
+	return r.member(ctx, m.Artifact, m.Parents...)
 }
 
 // member verifies one manifest: by what is attached to it, else by what is

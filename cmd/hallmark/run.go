@@ -75,7 +75,15 @@ func run(ctx context.Context, e *env) (status int) {
 		if e.movement || e.terminal {
 			fmt.Fprintln(e.stderr) // the line of a progress bar, a question or the ^C
 		}
-		fmt.Fprintln(e.stderr, "hallmark: interrupted")
+		stopped, ok := errors.AsType[*interruption](err)
+		if !ok {
+			fmt.Fprintln(e.stderr, "hallmark: interrupted")
+			return check.ExitInterrupted
+		}
+		if several, ok := errors.AsType[failures](stopped.err); ok {
+			report(e.stderr, several)
+		}
+		fmt.Fprintf(e.stderr, "hallmark: interrupted: %s\n", printable(stopped.said, 1024))
 		return check.ExitInterrupted
 	case err != nil:
 		report(e.stderr, err)

@@ -81,6 +81,7 @@ func prepare(env *testscript.Env, w *sigtest.World) error {
 	work := env.WorkDir
 	env.Setenv("HALLMARK_CONFIG_DIR", filepath.Join(work, ".config"))
 	env.Setenv("HALLMARK_CACHE_DIR", filepath.Join(work, ".cache"))
+	env.Setenv("HALLMARK_STATE_DIR", filepath.Join(work, ".state"))
 	env.Setenv("HALLMARK_INSTANCE", "test")
 	env.Setenv("MIRROR", w.TUF().URL)
 	env.Setenv("ISSUER", w.Issuer().URL)

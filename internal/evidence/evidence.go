@@ -25,15 +25,19 @@ type Seen struct {
 	Last   time.Time `json:"lastSeen"`
 }
 
+// Dropped is the kind of evidence about a tree that a log no longer names.
+const Dropped = "dropped"
+
 // Evidence is what is kept.
 type Evidence struct {
-	Kind       string   `json:"kind"` // "fork", "rollback" or "stale"
+	Kind       string   `json:"kind"` // "fork", "rollback", "stale", or Dropped
 	Origin     string   `json:"origin"`
 	LogID      string   `json:"logId"`     // hexadecimal
 	PublicKey  []byte   `json:"publicKey"` // SPKI DER, in base64
 	Found      string   `json:"found"`     // RFC 3339
 	Remembered *Seen    `json:"remembered,omitempty"`
 	Served     string   `json:"served"`          // what it served now, signed
+	Named      []string `json:"named,omitempty"` // the other trees that it named now, signed
 	Proof      []string `json:"proof,omitempty"` // consistency proof that does not fit, hexadecimal
 }
 
@@ -51,6 +55,11 @@ func FileName(origin string, logID []byte) string {
 	}, origin)
 	return plain[:min(len(plain), 80)] + "-" + hex.EncodeToString(sum[:8]) + ".json"
 }
+
+// maxKept bounds the files of one kind about one origin. A log that grows in two
+// ways contradicts itself anew at every look, and the first contradictions prove
+// as much as the rest: when there are so many, no further one is kept.
+const maxKept = 100
 
 // Accuse keeps evidence below a directory and returns the refusal, whose next
 // step names the file first. The same evidence is kept once. Without a directory the
@@ -74,19 +83,55 @@ func keep(dir string, e *Evidence) (string, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", check.Refuse("TU-12", check.FS, "%w", err)
 	}
-	h := sha256.New()
-	h.Write([]byte(e.Kind + "\n" + e.Served))
-	if e.Remembered != nil {
-		h.Write([]byte(e.Remembered.Note))
-	}
-	name := strings.TrimSuffix(FileName(e.Origin, []byte(e.LogID)), ".json")
-	path := filepath.Join(dir, e.Kind+"-"+name+"-"+hex.EncodeToString(h.Sum(nil)[:8])+".json")
+	prefix := e.Kind + "-" + strings.TrimSuffix(FileName(e.Origin, []byte(e.LogID)), ".json") + "-"
+	path := filepath.Join(dir, prefix+e.id()+".json")
 	if _, err := os.Lstat(path); err == nil {
 		return path, nil
+	}
+	first, n, err := kept(dir, prefix)
+	if err != nil || n >= maxKept {
+		return first, err
 	}
 	data, err := json.MarshalIndent(e, "", "  ")
 	if err != nil {
 		return "", check.Refuse("", check.Internal, "%v", err)
 	}
 	return path, atomicfile.Write(path, append(data, '\n'), 0o600, atomicfile.Options{})
+}
+
+// id tells contradictions apart. A log may sign the same text anew for whoever
+// asks, and that a tree is gone does not change while the other trees grow.
+func (e *Evidence) id() string {
+	h := sha256.New()
+	h.Write([]byte(e.Kind + "\n"))
+	if e.Kind != Dropped {
+		h.Write([]byte(text(e.Served)))
+	}
+	if e.Remembered != nil {
+		h.Write([]byte(text(e.Remembered.Note)))
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+// text returns a signed note without its signatures.
+func text(note string) string {
+	text, _, _ := strings.Cut(note, "\n\n")
+	return text
+}
+
+// kept returns the first of the files with a prefix, and how many there are.
+func kept(dir, prefix string) (first string, n int, err error) {
+	files, err := os.ReadDir(dir) // in the order of their names
+	if err != nil {
+		return "", 0, check.Refuse("TU-12", check.FS, "%w", err)
+	}
+	for _, f := range files {
+		if !strings.HasPrefix(f.Name(), prefix) {
+			continue
+		}
+		if n++; first == "" {
+			first = filepath.Join(dir, f.Name())
+		}
+	}
+	return first, n, nil
 }

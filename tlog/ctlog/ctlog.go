@@ -11,7 +11,9 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io/fs"
+	"strings"
 	"time"
 
 	"github.com/hallmarksign/hallmark/internal/check"
@@ -88,16 +90,26 @@ func (l *Log) Head(ctx context.Context) (*Head, error) {
 	return l.sth(ctx)
 }
 
+// reopen verifies a tree head that was served before.
+func (l *Log) reopen(served string) (*Head, error) {
+	if strings.HasPrefix(served, "{") {
+		return l.treeHead([]byte(served))
+	}
+	return l.checkpoint(served)
+}
+
 // A Point is where a look ended: a size and what is needed to go on from there.
 // The zero Point is the beginning.
 type Point struct {
 	Size   int64    `json:"size"`
 	Hashes [][]byte `json:"hashes"` // see inclusion.Frontier
 
-	// Head is the tree head that the look ended at, as it was served, and Seen
-	// when that was; they are evidence if the log contradicts it.
+	// Head is the tree head that was looked at, as it was served, and Seen when that
+	// was; the log must not contradict it. Left is how many of its entries are behind
+	// the point, since one look reads only so many.
 	Head string    `json:"head,omitempty"`
 	Seen time.Time `json:"seen,omitzero"`
+	Left int64     `json:"left,omitempty"`
 }
 
 // At returns the point before an index, to begin a first look at. What the log
@@ -134,42 +146,77 @@ func (l *Log) at(ctx context.Context, h *Head, index int64) (Point, error) {
 	return Point{Size: index, Hashes: hashes}, nil
 }
 
-// Look reads all entries between a point and the newest tree head and returns
-// those that match, and the point to go on from. At most most entries are read.
-// A log that went back or whose entries do not lead to its tree head is an error
-// of rule LG-2 or LG-1, and nothing is returned.
+// Look reads the entries between a point and the newest tree head, at most most of
+// them, and returns those that match, and the point to go on from. A log that went
+// back or whose entries do not lead to its tree head is an error of rule LG-2 or
+// LG-1, and nothing is returned.
 func (l *Log) Look(ctx context.Context, from Point, most int64, match func(*Certificate) bool) ([]*Certificate, Point, error) {
 	h, err := l.Head(ctx)
 	if err != nil {
 		return nil, from, err
 	}
-	if from.Size < 0 {
-		return nil, from, check.Refuse("LM-5", check.Usage, "point is at %d, want 0 or more", from.Size)
-	}
-	if h.Size < from.Size {
-		return nil, from, l.accuse("rollback", from, h,
-			check.Refuse("LG-2", check.Checkpoint, "log %q went back: it had %d entries, now it says %d", l.log.BaseURL, from.Size, h.Size))
-	}
-	if h.Size-from.Size > most {
-		return nil, from, check.Refuse("LM-3", check.Limit, "log has %d entries to look at, want at most %d", h.Size-from.Size, most).
-			WithNext("begin a first look at a later date")
+	if err := l.continues(ctx, from, h); err != nil {
+		return nil, from, err
 	}
 	f, err := inclusion.NewFrontier(uint64(from.Size), from.Hashes)
 	if err != nil {
 		return nil, from, err
 	}
 	var found []*Certificate
-	for int64(f.Size()) < h.Size {
-		more, err := l.some(ctx, f, h, match)
+	end := from.Size + min(h.Size-from.Size, most)
+	for int64(f.Size()) < end {
+		more, err := l.some(ctx, f, h, end, match)
 		if err != nil {
 			return nil, from, err
 		}
 		found = append(found, more...)
 	}
-	if err := l.reaches(from, f, h); err != nil {
+	if err := l.reaches(ctx, from, f, h); err != nil {
 		return nil, from, err
 	}
-	return found, Point{h.Size, f.Hashes(), h.Served, l.c.Now().UTC()}, nil
+	return found, Point{end, f.Hashes(), h.Served, l.c.Now().UTC(), h.Size - end}, nil
+}
+
+// continues checks that the log has not gone back since a point. Where the point is
+// before the tree head that was seen then, the entries that follow don't tell
+// whether that is the beginning of the new one, so that it is proved.
+func (l *Log) continues(ctx context.Context, from Point, h *Head) error {
+	if from.Size < 0 || from.Left < 0 {
+		return check.Refuse("LM-5", check.Usage, "point is at %d with %d entries behind it, want 0 or more", from.Size, from.Left)
+	}
+	if h.Size-from.Left < from.Size {
+		return l.accuse("rollback", from, h, check.Refuse("LG-2", check.Checkpoint, "log %q went back: it had %d entries, now it says %d",
+			l.log.BaseURL, from.Size+from.Left, h.Size))
+	}
+	if from.Left == 0 {
+		return nil
+	}
+	seen, err := l.reopen(from.Head)
+	if err == nil && seen.Size != from.Size+from.Left {
+		err = fmt.Errorf("it has %d entries, want %d", seen.Size, from.Size+from.Left)
+	}
+	if err != nil {
+		return check.Refuse("LG-5", check.FS, "remembered tree head of log %q: %v", l.log.BaseURL, err)
+	}
+	return l.begins(ctx, from, h, seen.Size, seen.Root)
+}
+
+// begins checks that the tree of h begins with one of a size and a root.
+func (l *Log) begins(ctx context.Context, from Point, h *Head, size int64, root []byte) error {
+	var proof [][]byte
+	var err error
+	if size < h.Size && h.tree != nil {
+		proof, err = h.tree.Consistency(ctx, size)
+	} else if size < h.Size {
+		proof, err = l.consistency(ctx, size, h.Size)
+	}
+	if err != nil {
+		return err
+	}
+	if err := inclusion.Consistent(uint64(size), root, uint64(h.Size), h.Root, proof); err != nil {
+		return l.accuse("fork", from, h, check.Refuse("LG-1", check.Checkpoint, "log %q has two histories: %v: it hides or changed entries", l.log.BaseURL, err))
+	}
+	return nil
 }
 
 // accuse keeps the evidence that a tree head contradicts the one of a point.
@@ -186,13 +233,16 @@ func (l *Log) accuse(kind string, from Point, h *Head, refusal *check.Error) err
 }
 
 // reaches checks that what was read, from a point on, is what the log signed.
-func (l *Log) reaches(from Point, f *inclusion.Frontier, h *Head) error {
-	if h.Size == 0 {
+func (l *Log) reaches(ctx context.Context, from Point, f *inclusion.Frontier, h *Head) error {
+	if f.Size() == 0 {
 		return nil
 	}
 	root, err := f.Root()
 	if err != nil {
 		return err
+	}
+	if size := int64(f.Size()); size < h.Size {
+		return l.begins(ctx, from, h, size, root)
 	}
 	if string(root) != string(h.Root) {
 		return l.accuse("fork", from, h,
@@ -202,18 +252,19 @@ func (l *Log) reaches(from Point, f *inclusion.Frontier, h *Head) error {
 	return nil
 }
 
-// some reads the next entries and appends their hashes.
-func (l *Log) some(ctx context.Context, f *inclusion.Frontier, h *Head, match func(*Certificate) bool) (found []*Certificate, err error) {
+// some reads the next entries before end and appends their hashes.
+func (l *Log) some(ctx context.Context, f *inclusion.Frontier, h *Head, end int64, match func(*Certificate) bool) (found []*Certificate, err error) {
 	first := int64(f.Size())
 	var leaves [][]byte
 	if h.tree != nil {
 		leaves, err = bundle(ctx, h.tree, first)
 	} else {
-		leaves, err = l.entries(ctx, first, min(first+maxBatch, h.Size)-1)
+		leaves, err = l.entries(ctx, first, min(first+maxBatch, end)-1)
 	}
 	if err != nil {
 		return nil, err
 	}
+	leaves = leaves[:min(int64(len(leaves)), end-first)]
 	for i, leaf := range leaves {
 		if err := f.Append(inclusion.Leaf(leaf)); err != nil {
 			return nil, err

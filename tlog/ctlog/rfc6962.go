@@ -25,22 +25,36 @@ func (l *Log) ask(ctx context.Context, path string, limit int64, answer any) (bo
 	if res.Status == http.StatusNotFound {
 		return nil, check.Refuse("LG-4", check.Net, "log %q has neither a checkpoint of static-ct-api nor an answer to %q of RFC 6962", l.log.BaseURL, path)
 	}
-	if err := strictjson.UnmarshalOpen(res.Body, answer); err != nil {
-		return nil, check.Refuse("LG-4", check.Server, "answer of the log: %w", err)
-	}
-	return res.Body, nil
+	return res.Body, open(res.Body, answer)
 }
 
-// sth returns the newest tree head, verified (RFC 6962 section 3.5).
+// open reads an answer.
+func open(body []byte, answer any) error {
+	if err := strictjson.UnmarshalOpen(body, answer); err != nil {
+		return check.Refuse("LG-4", check.Server, "answer of the log: %w", err)
+	}
+	return nil
+}
+
+// sth returns the newest tree head, verified.
 func (l *Log) sth(ctx context.Context) (*Head, error) {
+	var a struct{}
+	body, err := l.ask(ctx, "get-sth", maxHead, &a)
+	if err != nil {
+		return nil, err
+	}
+	return l.treeHead(body)
+}
+
+// treeHead verifies a tree head (RFC 6962 section 3.5).
+func (l *Log) treeHead(body []byte) (*Head, error) {
 	var a struct {
 		Size      int64            `json:"tree_size"`
 		Timestamp int64            `json:"timestamp"`
 		Root      strictjson.Bytes `json:"sha256_root_hash"`
 		Signature strictjson.Bytes `json:"tree_head_signature"`
 	}
-	body, err := l.ask(ctx, "get-sth", maxHead, &a)
-	if err != nil {
+	if err := open(body, &a); err != nil {
 		return nil, err
 	}
 	if a.Size < 0 || a.Timestamp < 0 || len(a.Root) != sha256.Size {
@@ -63,6 +77,21 @@ func (l *Log) frontier(ctx context.Context, size int64) ([][]byte, error) {
 		return nil, err
 	}
 	return f.Hashes(), nil
+}
+
+// consistency returns the proof that the tree of one size is the beginning of that
+// of another, not verified.
+func (l *Log) consistency(ctx context.Context, first, second int64) (hashes [][]byte, err error) {
+	var a struct {
+		Consistency []strictjson.Bytes `json:"consistency"`
+	}
+	if _, err := l.ask(ctx, fmt.Sprintf("get-sth-consistency?first=%d&second=%d", first, second), maxHead, &a); err != nil {
+		return nil, err
+	}
+	for _, hash := range a.Consistency {
+		hashes = append(hashes, hash) // inclusion.Consistent counts them
+	}
+	return hashes, nil
 }
 
 // withProof returns a leaf and its audit path in the tree of a size, not verified.

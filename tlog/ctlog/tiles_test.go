@@ -374,9 +374,6 @@ func TestLG1_LG2_TilesHistory(t *testing.T) {
 			t.Errorf("%s: got %+v, %v", file, e, err)
 		}
 	}
-	if _, _, err := s.log().Look(t.Context(), Point{}, 3, alice); check.Of(err) != check.Limit {
-		t.Errorf("got %v, want check limit", err)
-	}
 }
 
 func TestLG4_LeafIndex(t *testing.T) {

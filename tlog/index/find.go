@@ -2,6 +2,7 @@ package index
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"iter"
@@ -47,6 +48,8 @@ func (x *Index) Find(ctx context.Context, log *read.V2, q read.Query) iter.Seq2[
 			yield(nil, err)
 			return
 		}
+		all := len(list)
+		list = list[:min(all, cmp.Or(q.Limit, all))]
 		for e, err := range x.Entries(ctx, log, list) {
 			if err == nil && !q.Matches(e) {
 				continue
@@ -54,6 +57,9 @@ func (x *Index) Find(ctx context.Context, log *read.V2, q read.Query) iter.Seq2[
 			if !yield(e, err) {
 				return
 			}
+		}
+		if all > len(list) {
+			yield(nil, read.LeftOut{Hits: all, Looked: len(list)}.Incomplete())
 		}
 	}
 }

@@ -3,6 +3,7 @@ package read
 import (
 	"crypto"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -10,8 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hallmarksign/hallmark/bundle"
 	"github.com/hallmarksign/hallmark/internal/check"
 	"github.com/hallmarksign/hallmark/internal/sigtest"
+	"github.com/hallmarksign/hallmark/tlog"
 )
 
 func find(t *testing.T, v *world, q Query) (out []int64, notes []string, errs []error) {
@@ -80,13 +83,6 @@ func TestFind1(t *testing.T) {
 	if _, _, errs := find(t, v, Query{Subject: alice.Subject}); len(errs) != 1 || rule(errs[0]) != "SG-12" {
 		t.Errorf("got %v, want that the id is refused by SG-12", errs)
 	}
-	v.index[alice.Subject] = nil
-	for i := range MaxHits + 1 {
-		v.index[alice.Subject] = append(v.index[alice.Subject], fmt.Sprintf("%064x", i))
-	}
-	if _, _, errs := find(t, v, Query{Subject: alice.Subject}); len(errs) != 1 || check.Of(errs[0]) != check.Limit {
-		t.Errorf("got %v, want check limit", errs)
-	}
 	if _, _, errs := find(t, v, Query{Repo: "owner/name"}); len(errs) != 1 || check.Of(errs[0]) != check.Usage {
 		t.Errorf("got %v, want check usage", errs)
 	}
@@ -118,16 +114,90 @@ func TestER2_LM6_Query(t *testing.T) {
 	}
 }
 
-// Next adds the trees up, and stops at what a promise can hold.
-func TestLM5_Next(t *testing.T) {
+// A bound on one answer is no verdict: what fits is shown, and the rest is counted.
+func TestLM3_FindLeavesOut(t *testing.T) {
+	v := newWorld(t)
+	alice := sigtest.Alice().Subject
+	one, two := v.sign(1, "one"), v.sign(1, "two")
+	v.index[alice] = []string{id(one), id(two)}
+	for limit, want := range map[int]int{0: 2, 1: 1, 2: 2, 3: 2} {
+		got, _, errs := find(t, v, Query{Subject: alice, Limit: limit})
+		if len(got) != want || len(errs) != 2-want {
+			t.Errorf("limit %d: got %v, %v, want %d entries", limit, got, errs, want)
+		}
+		for _, err := range errs {
+			left, ok := errors.AsType[LeftOut](err)
+			if check.Of(err) != check.Incomplete || !ok || left != (LeftOut{2, 1}) || check.Of(err).Exit() != check.ExitUndecided {
+				t.Errorf("limit %d: got %v, want that 1 of 2 was left out", limit, err)
+			}
+		}
+	}
+	v.index[alice] = nil
+	for i := range MaxHits + 1 { // none of them is there
+		v.index[alice] = append(v.index[alice], fmt.Sprintf("%064x", i))
+	}
+	v.index[alice][0] = id(two)
+	got, _, errs := find(t, v, Query{Subject: alice})
+	if len(got) != 1 || len(errs) != MaxHits || check.Of(errs[MaxHits-1]) != check.Incomplete {
+		t.Errorf("got %v and %d errors, want what fits and one about the rest", got, len(errs))
+	}
+	// An index that names more than is read of one answer.
+	v.fault = rewrite("/index/retrieve", func(string) string {
+		return "[" + strings.Repeat(`"`+id(one)+`",`, maxNamed/idSize) + `"` + id(two) + `"]`
+	})
+	if _, _, errs := find(t, v, Query{Subject: alice}); len(errs) != 1 || check.Of(errs[0]) != check.Incomplete || rule(errs[0]) != "LM-1" {
+		t.Errorf("got %v, want check incomplete", errs)
+	}
+	if got, _, errs := find(t, v, Query{Subject: alice, Limit: 2 * maxNamed / idSize}); len(got) != 2 || len(errs) != 0 {
+		t.Errorf("a larger limit: got %v, %v", got, errs)
+	}
+	// Items without end are not kept.
+	v.fault = rewrite("/index/retrieve", func(string) string { return "[" + strings.Repeat(`"",`, maxNamed/3-1) + `""]` })
+	if _, _, errs := find(t, v, Query{Subject: alice}); len(errs) != 1 || rule(errs[0]) != "SG-12" {
+		t.Errorf("got %v, want that the first id is refused", errs)
+	}
+}
+
+// Anybody can log long entries in any name: what is beside them is found.
+func TestLM1_LongEntries(t *testing.T) {
+	v := newWorld(t)
+	v.older = true
+	alice := sigtest.Alice().Subject
+	one := v.sign(1, "one")
+	long := func(n int) bundle.Entry {
+		return v.Log1.Add("", "", []byte(`{"long":"`+strings.Repeat("x", 1<<20+n)+`"}`), sigtest.LogEdits{})
+	}
+	huge := v.Log1.Add("", "", []byte(`{"huge":"`+strings.Repeat("x", tlog.MaxAnswer)+`"}`), sigtest.LogEdits{})
+	a, b, c, d := long(1), long(2), long(3), long(4)
+	two := v.sign(1, "two")
+	v.index[alice] = []string{id(one), id(a), id(b), id(c), id(d), id(huge), id(two)}
+	got, notes, errs := find(t, v, Query{Subject: alice})
+	if len(got) != 2 || len(notes) != 4 || len(errs) != 1 || check.Of(errs[0]) != check.Incomplete || !strings.Contains(errs[0].Error(), id(huge)) {
+		t.Errorf("got %v, %d notes, %v", got, len(notes), errs)
+	}
+	shards := must(v.v1(nil).Shards(t.Context()))
+	n := 0
+	for e, err := range v.v1(nil).Scan(t.Context(), shards, one.LogIndex, two.LogIndex+1) {
+		if err == nil && e.Raw.LogIndex != one.LogIndex+int64(n) || (err != nil) != (n == 1) || err != nil && check.Of(err) != check.Incomplete {
+			t.Errorf("%d: got %v", n, err)
+		}
+		n++
+	}
+	if n != 7 {
+		t.Errorf("got %d entries, want 7", n)
+	}
+}
+
+// Shards adds the trees up, and stops at what a promise can hold.
+func TestLM5_Shards(t *testing.T) {
 	for size, want := range map[string]check.Check{
 		"9007199254740992": "", "9007199254740993": check.Checkpoint, "9223372036854775807": check.Checkpoint,
 	} {
 		v := newWorld(t)
 		v.Log1.Edits = sigtest.LogEdits{Note: func(s string) string { return strings.Replace(s, "\n3\n", "\n"+size+"\n", 1) }}
-		n, err := v.v1(nil).Next(t.Context())
-		if check.Of(err) != want || want != "" && rule(err) != "LM-5" || want == "" && n != 1<<53 {
-			t.Errorf("%s: got %d, %v, want check %q", size, n, err, want)
+		shards, err := v.v1(nil).Shards(t.Context())
+		if check.Of(err) != want || want != "" && rule(err) != "LM-5" || want == "" && Total(shards) != 1<<53 {
+			t.Errorf("%s: got %v, %v, want check %q", size, shards, err, want)
 		}
 	}
 }
@@ -156,7 +226,11 @@ func TestScan1(t *testing.T) {
 		v.sign(1, fmt.Sprint("artifact ", i))
 	}
 	want := int64(sigtest.ShardOffset)
-	for e, err := range v.v1(nil).Scan(t.Context(), want, want+28) {
+	shards := must(v.v1(nil).Shards(t.Context()))
+	if len(shards) != 2 || shards[1].First != want || Total(shards) != want+28 {
+		t.Errorf("got %+v", shards)
+	}
+	for e, err := range v.v1(nil).Scan(t.Context(), shards, want, want+28) {
 		if err != nil || e.Raw.LogIndex != want {
 			t.Fatalf("got %v, %v, want %d", e, err, want)
 		}
@@ -165,7 +239,7 @@ func TestScan1(t *testing.T) {
 	if want != sigtest.ShardOffset+28 {
 		t.Errorf("ended before %d", want)
 	}
-	for e, err := range v.v1(nil).Scan(t.Context(), want-1, want+1) {
+	for e, err := range v.v1(nil).Scan(t.Context(), shards, want-1, want+1) {
 		if e == nil && check.Of(err) != check.Server {
 			t.Errorf("got %v, want check server", err)
 		}
@@ -174,7 +248,7 @@ func TestScan1(t *testing.T) {
 		return strings.Replace(s, fmt.Sprintf(`"logIndex":%d`, want-2), `"logIndex":7`, 1)
 	})
 	n := 0
-	for _, err := range v.v1(nil).Scan(t.Context(), want-3, want) {
+	for _, err := range v.v1(nil).Scan(t.Context(), shards, want-3, want) {
 		if n++; n == 2 && check.Of(err) != check.Server {
 			t.Errorf("got %v for a hidden entry, want check server", err)
 		}
@@ -199,7 +273,7 @@ func TestScan1(t *testing.T) {
 	}
 	refused := func(what string) {
 		t.Helper()
-		for e, err := range v.v1(nil).Scan(t.Context(), hidden, hidden+1) {
+		for e, err := range v.v1(nil).Scan(t.Context(), must(v.v1(nil).Shards(t.Context())), hidden, hidden+1) {
 			if e != nil || check.Of(err) != check.Checkpoint || rule(err) != "LG-1" {
 				t.Errorf("%s: got %v, %v, want LG-1", what, e, err)
 			}
@@ -225,8 +299,5 @@ func TestLogsAndStatus(t *testing.T) {
 		if s.Err != nil || s.Size != 3 || !s.InUse || len(s.Heads[0].Signers) != 1 {
 			t.Errorf("got %+v", s)
 		}
-	}
-	if n, err := v.v1(nil).Next(t.Context()); n != 3 || err != nil {
-		t.Errorf("got %d, %v", n, err)
 	}
 }

@@ -31,7 +31,7 @@ func (b *base) judge(ctx context.Context, version int, h *Head, prove prover) er
 			return err
 		}
 		if h.Size == last.Size {
-			next.First, next.Note = seen.First, seen.Note
+			next.Origin, next.First, next.Note = seen.Origin, seen.First, seen.Note
 		}
 	}
 	h.Since = next.First
@@ -65,13 +65,21 @@ func (b *base) grew(ctx context.Context, seen *Seen, last, h *Head, prove prover
 
 // accuse keeps the evidence. The memory stays as it was.
 func (b *base) accuse(kind string, seen *Seen, h *Head, proof [][]byte, refusal *check.Error) error {
-	e := &Evidence{
-		Kind: kind, Origin: h.Origin, LogID: hex.EncodeToString(b.log.ID), PublicKey: b.log.SPKI,
-		Found: b.c.Now().UTC().Format(time.RFC3339), Remembered: seen, Served: h.Note,
-	}
+	e := b.evidence(kind, seen, h)
 	for _, hash := range proof {
 		e.Proof = append(e.Proof, hex.EncodeToString(hash))
 	}
+	return b.keep(e, refusal)
+}
+
+func (b *base) evidence(kind string, seen *Seen, h *Head) *Evidence {
+	return &Evidence{
+		Kind: kind, Origin: h.Origin, LogID: hex.EncodeToString(b.log.ID), PublicKey: b.log.SPKI,
+		Found: b.c.Now().UTC().Format(time.RFC3339), Remembered: seen, Served: h.Note,
+	}
+}
+
+func (b *base) keep(e *Evidence, refusal *check.Error) error {
 	dir := ""
 	if b.c.Memory != nil {
 		dir = b.c.Memory.dir
@@ -82,30 +90,62 @@ func (b *base) accuse(kind string, seen *Seen, h *Head, proof [][]byte, refusal 
 // remembered returns what was seen, and its checkpoint, verified again.
 func (b *base) remembered(version int, origin string) (*Seen, *Head, error) {
 	seen, err := b.c.Memory.Last(b.log, origin)
+	if err == nil && seen == nil && version == 1 {
+		seen, err = b.sameTree(origin)
+	}
 	if err != nil || seen == nil {
 		return nil, nil, err
 	}
+	last, err := b.reopen(version, seen)
+	return seen, last, err
+}
+
+// sameTree returns what was seen of a tree under another host name, which a log
+// of the first generation takes from its own configuration: it must not get rid
+// of its past by another name.
+func (b *base) sameTree(origin string) (*Seen, error) {
+	all, err := b.c.Memory.All(b.log)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range all {
+		if treeOf(s.Origin) == treeOf(origin) {
+			return s, nil
+		}
+	}
+	return nil, nil
+}
+
+// reopen verifies a checkpoint that was remembered.
+func (b *base) reopen(version int, seen *Seen) (*Head, error) {
+	file := b.c.Memory.file(b.log, seen.Origin)
 	last, err := openNote(version, seen.Note, b.log)
 	if err != nil {
-		return nil, nil, b.c.Memory.damaged(b.c.Memory.file(b.log, origin), err)
+		return nil, b.c.Memory.damaged(file, err)
 	}
-	if last.Origin != origin {
-		return nil, nil, b.c.Memory.damaged(b.c.Memory.file(b.log, origin), check.Refuse("LG-5", check.FS, "it is about %q", last.Origin))
+	if last.Origin != seen.Origin {
+		return nil, b.c.Memory.damaged(file, check.Refuse("LG-5", check.FS, "it is about %q", last.Origin))
 	}
-	return seen, last, nil
+	return last, nil
 }
 
 // remember stores what was judged, unless another process stored a larger tree
 // in between.
 func (b *base) remember(version int, next *Seen, h *Head) error {
-	_, last, err := b.remembered(version, h.Origin)
+	seen, last, err := b.remembered(version, h.Origin)
 	if err != nil {
 		return err
 	}
 	if last != nil && last.Size > h.Size {
 		return nil
 	}
-	return b.c.Memory.store(b.log, next)
+	if err := b.c.Memory.store(b.log, next); err != nil {
+		return err
+	}
+	if seen != nil && seen.Origin != next.Origin {
+		return b.c.Memory.forget(b.log, seen.Origin) // the tree has one file
+	}
+	return nil
 }
 
 // glance compares a checkpoint of any age with what was remembered, as far as

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 
 	"github.com/hallmarksign/hallmark/internal/atomicfile"
 	"github.com/hallmarksign/hallmark/internal/check"
@@ -60,6 +61,50 @@ func (m *Memory) Last(log *trustroot.Log, origin string) (*Seen, error) {
 		return nil, m.damaged(name, errors.New("it is about another log"))
 	}
 	return s, nil
+}
+
+// fileOfOrigin matches the names that evidence.FileName makes, and nothing else
+// in the directory.
+var fileOfOrigin = regexp.MustCompile(`-[0-9a-f]{16}\.json$`)
+
+// All returns what was seen of every tree of a log, whether or not the log still
+// names it. A file that can't be read may be about this log, so it is an error.
+func (m *Memory) All(log *trustroot.Log) (all []*Seen, err error) {
+	files, err := os.ReadDir(m.dir)
+	if err != nil {
+		return nil, check.Refuse("TU-12", check.FS, "remembered checkpoints: %w", err)
+	}
+	id := hex.EncodeToString(log.ID)
+	for _, f := range files {
+		if !fileOfOrigin.MatchString(f.Name()) {
+			continue
+		}
+		s := new(Seen)
+		data, err := m.read(f.Name())
+		if err == nil {
+			err = strictjson.Unmarshal(data, s)
+		}
+		if err != nil {
+			return nil, m.damaged(f.Name(), err)
+		}
+		if s.LogID != id {
+			continue
+		}
+		if m.file(log, s.Origin) != f.Name() {
+			return nil, m.damaged(f.Name(), errors.New("it is about another tree"))
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+// forget removes what was seen of an origin.
+func (m *Memory) forget(log *trustroot.Log, origin string) error {
+	err := os.Remove(filepath.Join(m.dir, m.file(log, origin)))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return check.Refuse("TU-12", check.FS, "remembered checkpoint: %w", err)
+	}
+	return nil
 }
 
 func (m *Memory) read(name string) ([]byte, error) {

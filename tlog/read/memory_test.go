@@ -2,6 +2,7 @@ package read
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -202,6 +203,7 @@ func TestLG5_DamagedMemory(t *testing.T) {
 			t.Errorf("%s: got %v, want check fs", name, err)
 		}
 	}
+	os.Remove(file)
 	// A checkpoint of another tree of the same log, in the file of this one.
 	h1 := must(v.v1(m).Heads(t.Context()))[0]
 	seen := must(m.Last(&v.root.Logs[0], h1.Origin))
@@ -213,7 +215,6 @@ func TestLG5_DamagedMemory(t *testing.T) {
 	if _, err := v.v1(m).Heads(t.Context()); check.Of(err) != check.FS || !strings.Contains(err.Error(), "it is about") {
 		t.Errorf("another tree: got %v, want check fs and what it is about", err)
 	}
-	os.Remove(file)
 	os.Symlink("/etc/passwd", file)
 	if _, err := v.v2(m).Head(t.Context()); check.Of(err) != check.FS {
 		t.Errorf("link: got %v, want check fs", err)
@@ -341,5 +342,143 @@ func TestProofThatLies(t *testing.T) {
 	}
 	if _, err := v.v1(m).Heads(t.Context()); check.Of(err) != check.Server || len(kept(t, m)) != 0 {
 		t.Errorf("got %v, want that it refuses a proof", err)
+	}
+}
+
+// elsewhere lets the first log sign under the name of another host.
+func elsewhere(v *world, host string) {
+	v.Log1.Origin = host + " - " + treeOf(v.Log1.Origin)
+	v.Log1.Name = host
+}
+
+// A tree that had entries is gone, and another one begins under the same key: the
+// log says nothing of the old one.
+func TestLG2_DroppedTree(t *testing.T) {
+	v, dir := newWorld(t), t.TempDir()
+	m := must(OpenMemory(dir))
+	v.sign(1, "one")
+	before := must(v.v1(m).Heads(t.Context()))[0]
+	w := v.twin()
+	tree := treeOf(before.Origin)
+	w.Log1.Origin = w.Log1.Name + " - 77"
+	for range 3 {
+		w.sign(1, "another "+itoa(int64(len(w.index)))) // it may outgrow the old one
+	}
+	ask := map[string]func() error{
+		"heads":  func() error { _, err := w.v1(m).Heads(t.Context()); return err },
+		"shards": func() error { _, err := w.v1(m).Shards(t.Context()); return err },
+		"find": func() error {
+			for _, err := range w.v1(m).Find(t.Context(), Query{Subject: "alice@example.com"}, nil) {
+				return err
+			}
+			return nil
+		},
+	}
+	for name, ask := range ask {
+		err := ask()
+		if check.Of(err) != check.Checkpoint || rule(err) != "LG-2" || !strings.Contains(err.Error(), "no longer names the tree") {
+			t.Errorf("%s: got %v, want that a tree is gone", name, err)
+		}
+		next := err.(*check.Error).Next
+		if !strings.Contains(next, "evidence") || !strings.Contains(next, m.file(v.v1(m).log, before.Origin)) {
+			t.Errorf("%s: next step is %q, want the evidence and what is remembered", name, next)
+		}
+		w.sign(1, name)
+	}
+	if e := kept(t, m); len(e) != 1 || e[0].Kind != "dropped" || e[0].Remembered.Note != before.Note || !strings.Contains(e[0].Served, " - 77\n") {
+		t.Errorf("got evidence %+v", e)
+	}
+	if all := must(m.All(v.v1(m).log)); len(all) != 1 || all[0].Note != before.Note {
+		t.Errorf("remembers %+v, want what it was", all)
+	}
+	// Named as inactive it is all right.
+	w.fault = rewrite("/log", func(s string) string {
+		return strings.Replace(s, `"inactiveShards":[]`, `"inactiveShards":[{"treeSize":`+itoa(int64(before.Size))+`,"rootHash":"`+
+			fmt.Sprintf("%x", before.Root)+`","treeID":"`+tree+`","signedTreeHead":`+mustJSON(before.Note)+`}]`, 1)
+	})
+	for range 2 {
+		heads, err := w.v1(m).Heads(t.Context())
+		if err != nil || len(heads) != 2 || heads[0].Origin == before.Origin || heads[1].Before == nil {
+			t.Errorf("an inactive tree: got %+v, %v", heads, err)
+		}
+	}
+	// But then neither may go.
+	w.fault = nil
+	if _, err := w.v1(m).Heads(t.Context()); rule(err) != "LG-2" {
+		t.Errorf("the inactive tree is gone: got %v", err)
+	}
+	if _, err := v.v1(m).Heads(t.Context()); rule(err) != "LG-2" {
+		t.Errorf("the new tree is gone: got %v", err)
+	}
+}
+
+// The host name of a tree is not its identity: a log can't leave its past behind
+// by another one.
+func TestLG2_OtherHostName(t *testing.T) {
+	v, m := newWorld(t), must(OpenMemory(t.TempDir()))
+	young, name := v.twin(), v.Log1.Name
+	v.sign(1, "one")
+	must(v.v1(m).Heads(t.Context()))
+	elsewhere(young, "pod-7")
+	_, err := young.v1(m).Heads(t.Context())
+	if rule(err) != "LG-2" || !strings.Contains(err.Error(), "went back") {
+		t.Fatalf("rollback under another name: got %v", err)
+	}
+	fork := v.twin()
+	elsewhere(fork, "pod-7")
+	fork.sign(1, "another")
+	if _, err := fork.v1(m).Heads(t.Context()); rule(err) != "LG-1" {
+		t.Errorf("fork under another name: got %v", err)
+	}
+	// An honest log of several servers.
+	for _, host := range []string{"pod-7", "pod-7", "pod-8", name} {
+		for range 2 {
+			elsewhere(v, host)
+			h, err := v.v1(m).Heads(t.Context())
+			if err != nil || h[0].Before == nil {
+				t.Errorf("%s: got %+v, %v, want that it continues what was seen", host, h, err)
+			}
+			if all := must(m.All(v.v1(m).log)); len(all) != 1 {
+				t.Errorf("%s: remembers %d checkpoints of one tree", host, len(all))
+			}
+			v.sign(1, "more "+time.Now().String())
+		}
+	}
+	// What an older version remembered under two names counts twice.
+	seen := must(m.All(v.v1(m).log))[0]
+	v.sign(1, "more")
+	elsewhere(v, "pod-7")
+	note := v.Log1.Checkpoint()
+	ahead := *seen
+	ahead.Origin, ahead.Note = strings.Split(note, "\n")[0], note
+	if err := m.store(v.v1(m).log, &ahead); err != nil {
+		t.Fatal(err)
+	}
+	elsewhere(v, name)
+	if _, err := v.v1(m).Heads(t.Context()); err != nil {
+		t.Errorf("it continues both: got %v", err)
+	}
+	if _, err := young.twin().v1(m).Heads(t.Context()); rule(err) != "LG-2" {
+		t.Errorf("it continues neither: got %v", err)
+	}
+}
+
+// A file of the memory that can't be read may be about any log.
+func TestLG5_DamagedFileOfATree(t *testing.T) {
+	v, dir := newWorld(t), t.TempDir()
+	m := must(OpenMemory(dir))
+	h := must(v.v1(m).Heads(t.Context()))[0]
+	good := must(os.ReadFile(filepath.Join(dir, m.file(v.v1(m).log, h.Origin))))
+	for name, data := range map[string][]byte{"other-0123456789abcdef.json": good, "x-0123456789abcdef.json": []byte("{")} {
+		os.WriteFile(filepath.Join(dir, name), data, 0o600)
+		if _, err := v.v1(m).Heads(t.Context()); check.Of(err) != check.FS || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: got %v, want check fs", name, err)
+		}
+		os.Remove(filepath.Join(dir, name))
+	}
+	os.WriteFile(filepath.Join(dir, "watch-"+strings.Repeat("0", 64)+".json"), nil, 0o600)
+	os.WriteFile(filepath.Join(dir, "logs.index"), nil, 0o600)
+	if _, err := v.v1(m).Heads(t.Context()); err != nil {
+		t.Errorf("other files: got %v", err)
 	}
 }

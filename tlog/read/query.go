@@ -22,6 +22,7 @@ type Query struct {
 
 	Since time.Time // entries that are known to be older are left out
 	From  int64     // entries of a smaller index are left out
+	Limit int       // entries that are looked at; if 0, MaxHits of what a log of the first generation names, and all of an index of this machine
 }
 
 // Check refuses a query that asks nothing, or several things at once.

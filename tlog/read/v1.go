@@ -43,7 +43,12 @@ func (l *V1) Version() int { return 1 }
 // ask gets a path, or posts a question to it. notFound names what was asked for
 // in the error of a 404.
 func (l *V1) ask(ctx context.Context, path string, question any, notFound string) ([]byte, error) {
-	r := fetch.Request{Path: path1 + path, Accept: "application/json", MaxBody: tlog.MaxAnswer}
+	return l.askFor(ctx, path, question, notFound, tlog.MaxAnswer)
+}
+
+// askFor is ask for an answer of at most some bytes.
+func (l *V1) askFor(ctx context.Context, path string, question any, notFound string, most int64) ([]byte, error) {
+	r := fetch.Request{Path: path1 + path, Accept: "application/json", MaxBody: most}
 	if question != nil {
 		body, err := json.Marshal(question)
 		if err != nil {
@@ -162,7 +167,7 @@ func (l *V1) Verify(ctx context.Context, claim *bundle.Entry) (*Verified, error)
 	if err != nil {
 		return nil, err
 	}
-	head, err := ofOrigin(heads, from.Origin)
+	head, err := ofTree(heads, from.Origin)
 	if err != nil {
 		return nil, err
 	}
@@ -183,9 +188,10 @@ func (l *V1) Verify(ctx context.Context, claim *bundle.Entry) (*Verified, error)
 	return &Verified{e, from, head}, nil
 }
 
-func ofOrigin(heads []*Head, origin string) (*Head, error) {
+// ofTree returns the head of the tree of an origin.
+func ofTree(heads []*Head, origin string) (*Head, error) {
 	for _, h := range heads {
-		if h.Origin == origin {
+		if treeOf(h.Origin) == treeOf(origin) {
 			return h, nil
 		}
 	}
