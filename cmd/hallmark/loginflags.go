@@ -115,6 +115,20 @@ func (l *loginFlags) given(ctx context.Context, e *env) (oidc.Provider, error) {
 	return nil, nil
 }
 
+// ready is given, for a command that will use the token: one that is of no use, or not of
+// the expected signer, is refused before any work is done (SG-1).
+func (l *loginFlags) ready(ctx context.Context, e *env) (oidc.Provider, error) {
+	p, err := l.given(ctx, e)
+	if p == nil || err != nil {
+		return nil, err
+	}
+	who, err := p.Token(ctx, audience)
+	if err != nil {
+		return nil, err
+	}
+	return p, l.expected(who)
+}
+
 // A source is a token that was given, and where.
 type source struct {
 	oidc.Provider
