@@ -56,11 +56,14 @@ func run(ctx context.Context, e *env) (status int) {
 		}
 	}()
 	stdout := &stickyWriter{w: e.stdout}
-	e.stdout = stdout
+	e.stdout, e.stderr = stdout, redacting{e.stderr}
 	var done outcome
 	root := newRoot(e, &done)
 	root.SetArgs(e.args)
-	err := root.ExecuteContext(ctx)
+	err := noSecrets(e.args)
+	if err == nil {
+		err = root.ExecuteContext(ctx)
+	}
 	if len(e.args) > 0 && (e.args[0] == cobra.ShellCompRequestCmd || e.args[0] == cobra.ShellCompNoDescRequestCmd) {
 		done = informed() // the library adds this command when it runs
 	}
