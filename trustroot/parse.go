@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/hallmarksign/hallmark/internal/check"
@@ -117,6 +118,7 @@ func logs(r *Root, field string, in []logJSON, notes bool) ([]Log, error) {
 		kind, known := keyKinds()[in[i].PublicKey.KeyDetails]
 		if !known { // TR-3
 			r.Warnings = append(r.Warnings, fmt.Sprintf("%s: skipped: keyDetails is %q", at, in[i].PublicKey.KeyDetails))
+			r.Skipped = append(r.Skipped, in[i].skipped(field, at))
 			continue
 		}
 		l, err := in[i].log(at, kind, notes)
@@ -126,6 +128,16 @@ func logs(r *Root, field string, in []logJSON, notes bool) ([]Log, error) {
 		out = append(out, *l)
 	}
 	return out, nil
+}
+
+// skipped describes a log with a key of an unknown kind. If its window can't be read it
+// counts as in use.
+func (in *logJSON) skipped(list, at string) Skipped {
+	valid, err := in.PublicKey.ValidFor.window(at)
+	if err != nil {
+		valid = Window{Start: time.Unix(0, 0)}
+	}
+	return Skipped{List: list, URL: in.BaseURL, Algorithm: strconv.Quote(in.PublicKey.KeyDetails), Valid: valid}
 }
 
 // log reads one log with a key of a known kind.

@@ -140,22 +140,24 @@ func (c *SigningConfig) AllowLoopback() *SigningConfig {
 	return &out
 }
 
-// Select chooses the services for a signing at a moment (SC-2..SC-8). Its error
-// is a *check.Error of check signcfg.
-func (c *SigningConfig) Select(now time.Time) (*Services, error) {
+// Select chooses the services for a signing at a moment (SC-2..SC-8). A service whose
+// answers could not be verified by the trusted root is passed over: what a log with an
+// unknown key records is public, and proves nothing. Its errors name the check signcfg,
+// tlog_unknown or trustroot.
+func (c *SigningConfig) Select(root *Root, now time.Time) (*Services, error) {
 	s := &Services{}
 	var err error
-	if s.CA, err = c.first("caUrls", c.CAs, now); err != nil {
+	if s.CA, err = c.first("caUrls", c.CAs, root.certifies, now); err != nil {
 		return nil, err
 	}
-	if s.OIDC, err = c.first("oidcUrls", c.OIDCs, now); err != nil {
+	if s.OIDC, err = c.first("oidcUrls", c.OIDCs, anything, now); err != nil {
 		return nil, err
 	}
-	if s.Logs, err = c.several("rekorTlogUrls", c.Logs, 2, c.LogDemand, now); err != nil {
+	if s.Logs, err = c.several("rekorTlogUrls", c.Logs, 2, c.LogDemand, root.logFits, now); err != nil {
 		return nil, err
 	}
 	if len(c.TSAs) > 0 {
-		if s.TSAs, err = c.several("tsaUrls", c.TSAs, 1, c.TSADemand, now); err != nil {
+		if s.TSAs, err = c.several("tsaUrls", c.TSAs, 1, c.TSADemand, root.timestamps, now); err != nil {
 			return nil, err
 		}
 	}

@@ -47,7 +47,17 @@ func choose(t *testing.T, o object, now time.Time) (*Services, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return c.Select(now)
+	return c.Select(rootOf(c), now)
+}
+
+// rootOf is a trusted root that knows every service of a configuration.
+func rootOf(c *SigningConfig) *Root {
+	always := Window{Start: time.Unix(0, 0)}
+	r := &Root{Authorities: []Authority{{Valid: always}}, TSAs: []Authority{{Valid: always}}}
+	for _, s := range c.Logs {
+		r.Logs = append(r.Logs, Log{BaseURL: s.URL, Valid: always})
+	}
+	return r
 }
 
 func urls(list []Service) []string {
@@ -203,9 +213,9 @@ func TestSC9_URLs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = c.Select(noon)
+		_, err = c.Select(rootOf(c), noon)
 		refused(t, err, check.SignCfg, "SC-9", "caUrls")
-		if s, err := c.AllowLoopback().Select(noon); err != nil || s.CA.URL != u {
+		if s, err := c.AllowLoopback().Select(rootOf(c), noon); err != nil || s.CA.URL != u {
 			t.Errorf("%s: %v", u, err)
 		}
 	}
@@ -247,7 +257,7 @@ func TestSC_PublicConfigurations(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := c.Select(noon)
+		s, err := c.Select(rootOf(c), noon)
 		if err != nil || s.Logs.Candidates[0].URL != want || len(s.Logs.Candidates) != 1 {
 			t.Errorf("%s: got %+v, %v", file, s, err)
 		}
@@ -271,7 +281,7 @@ func FuzzSigningConfig(f *testing.F) {
 			return
 		}
 		now := noon.Add(time.Duration(offset))
-		s, err := c.Select(now)
+		s, err := c.Select(rootOf(c), now)
 		if err != nil {
 			if check.Of(err) != check.SignCfg {
 				t.Fatalf("refused by %s: %v", check.Of(err), err)

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -137,7 +135,7 @@ func (r *uploadRun) run(ctx context.Context, args []string) (outcome, error) {
 		return outcome{}, err
 	}
 	_, stop := progress.wait("waiting for the log", 1)
-	receipt, err := r.send(ctx, u, writer)
+	receipt, err := u.send(ctx, writer)
 	stop()
 	if err != nil {
 		return outcome{}, by("log "+r.log.known.Log.Origin, err)
@@ -163,25 +161,10 @@ func (r *uploadRun) writer() (tlog.Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return tlog.New(r.log.Version(), r.log.known.URL, r.b.root, r.e.now(), doer)
-}
-
-// send sends the entry. A log of the second generation that has an equal one says
-// where; that one is read and must be the same.
-func (r *uploadRun) send(ctx context.Context, u *upload, w tlog.Writer) (tlog.Receipt, error) {
-	receipt, err := u.send(ctx, w)
-	var exists *tlog.ExistsError
-	if !errors.As(err, &exists) {
-		return receipt, err
-	}
-	e, err := r.log.Entry(ctx, exists.Index)
-	if err != nil {
-		return tlog.Receipt{}, err
-	}
-	if !bytes.Equal(e.Raw.Body, exists.Body) {
-		return tlog.Receipt{}, check.Refuse("SG-11", check.Server, "entry %d is not the one that was sent, which the log says it has there", exists.Index)
-	}
-	return tlog.Receipt{Entry: e.Raw, ID: e.ID, Existing: true}, nil
+	config := read.Config{Doer: doer, Root: r.b.root, Memory: r.b.file, Now: r.e.now, MaxAge: r.b.age}
+	return tlog.New(r.log.Version(), r.log.known.URL, tlog.Config{
+		Doer: doer, Root: r.b.root, Now: r.e.now(), Existing: existing(config),
+	})
 }
 
 // consent shows what becomes public and asks. Unlike a name, a signature that was

@@ -6,7 +6,6 @@ package logproof
 import (
 	"bytes"
 	"crypto/sha256"
-	"strings"
 
 	"github.com/hallmarksign/hallmark/bundle"
 	"github.com/hallmarksign/hallmark/internal/check"
@@ -21,14 +20,9 @@ import (
 // because trusted roots do not say.
 func Second(e *bundle.Entry) bool { return e.Kind == "hashedrekord" && e.Version == "0.0.2" }
 
-// Name returns the name of a log: its base URL without scheme and without
-// trailing slash (R2-7).
+// Name returns the name of a log (R2-7).
 func Name(log *trustroot.Log) string {
-	url := log.BaseURL
-	if _, rest, ok := strings.Cut(url, "://"); ok {
-		url = rest
-	}
-	return strings.TrimRight(url, "/")
+	return log.Name()
 }
 
 // Promised checks the signed entry timestamp of an entry (R1-2). Its errors are
