@@ -157,7 +157,9 @@ func (c *Client) find(ctx context.Context, ref string, pin bool) (Artifact, erro
 		if err != nil {
 			return Artifact{}, err
 		}
-		a = artifactOf(doc)
+		if a, err = artifactOf(doc); err != nil {
+			return Artifact{}, err
+		}
 	}
 	a.Name, a.Repository, a.Tag = ref, r.context(), r.tag
 	a.source, a.extras = from, extras
@@ -198,7 +200,7 @@ func resolve(ctx context.Context, from source, tag, digest string) (*document, e
 	return doc, nil
 }
 
-func artifactOf(d *document) Artifact {
+func artifactOf(d *document) (Artifact, error) {
 	a := Artifact{Digest: d.digest, MediaType: d.media, Size: int64(len(d.raw)), ArtifactType: d.ArtifactType}
 	for _, child := range d.children() {
 		if !isDocumentType(child.MediaType) {
@@ -210,5 +212,5 @@ func artifactOf(d *document) Artifact {
 		}
 		a.Platforms = append(a.Platforms, p)
 	}
-	return a
+	return a, d.bounded()
 }

@@ -132,8 +132,8 @@ func TestOC9_CanAttachWithoutRoom(t *testing.T) {
 		t.Error(err)
 	}
 	for size, fits := range map[int]bool{MaxManifest - roomInListing: true, MaxManifest - roomInListing + 1: false} {
-		doc := must(writeDocument(content{Manifests: &[]descriptor{}, Annotations: map[string]string{"x": ""}}, typeIndex))(t)
-		doc = must(writeDocument(content{Manifests: &[]descriptor{}, Annotations: map[string]string{"x": strings.Repeat("x", size-len(doc.raw))}}, typeIndex))(t)
+		doc := must(writeDocument(content{Manifests: &descriptors{}, Annotations: map[string]string{"x": ""}}, typeIndex))(t)
+		doc = must(writeDocument(content{Manifests: &descriptors{}, Annotations: map[string]string{"x": strings.Repeat("x", size-len(doc.raw))}}, typeIndex))(t)
 		push1(t, r, fallbackTag(a.Digest), doc)
 		err := c.CanAttach(t.Context(), Referrers, false, a)
 		if (err == nil) != fits || !fits && !strings.Contains(err.Error(), "no room") {

@@ -52,7 +52,7 @@ func (f *family) behind(of Member) bool {
 		}
 		f.seen[p.Digest] = true
 		if len(parents) > MaxDepth || len(f.seen) > MaxNodes {
-			f.yield(of, check.Refuse("OC-8", check.Net, "has more than %d manifests behind it, or indexes nested more than %d deep", MaxNodes, MaxDepth))
+			f.yield(of, check.Refuse("OC-8", check.Limit, "has more than %d manifests behind it, or indexes nested more than %d deep", MaxNodes, MaxDepth))
 			return false
 		}
 		child, err := of.Child(p)
@@ -76,7 +76,7 @@ func (a Artifact) opened(ctx context.Context) (Artifact, error) {
 	if err != nil {
 		return a, err
 	}
-	read := artifactOf(doc)
+	read, err := artifactOf(doc)
 	a.ArtifactType, a.Platforms = read.ArtifactType, read.Platforms
-	return a, nil
+	return a, err
 }

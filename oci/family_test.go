@@ -13,7 +13,7 @@ func nested(t *testing.T, c *Client, h *host, n int) {
 	t.Helper()
 	d := pushImage(t, c, h, "app", "", "x").descriptor()
 	for i := range n {
-		doc := must(writeDocument(content{Manifests: &[]descriptor{d}, Annotations: map[string]string{"level": fmt.Sprint(i)}}, typeIndex))(t)
+		doc := must(writeDocument(content{Manifests: &descriptors{d}, Annotations: map[string]string{"level": fmt.Sprint(i)}}, typeIndex))(t)
 		tag := ""
 		if i == n-1 {
 			tag = "1"
@@ -39,7 +39,7 @@ func TestOC8_Family(t *testing.T) {
 	}
 	nested(t, c, h, MaxDepth+1)
 	_, err := c.Family(t.Context(), resolved(t, c, h.name+"/app:1"))
-	if refused(t, err, check.Net); !strings.Contains(err.Error(), "nested more than 8 deep") {
+	if refused(t, err, check.Limit); !strings.Contains(err.Error(), "nested more than 8 deep") {
 		t.Error(err)
 	}
 }

@@ -2,6 +2,7 @@ package oci
 
 import (
 	"archive/tar"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -19,8 +20,8 @@ import (
 // image-layout).
 const noteRef = "org.opencontainers.image.ref.name"
 
-// maxFiles bounds the files of an archive.
-const maxFiles = 100_000
+// maxFiles bounds an archive.
+const maxFiles = 200_000 // unit: files of one archive; more are refused
 
 // A layout is an image layout on disk. A tar file is only read; see layoutwrite.go for
 // what is written to a folder.
@@ -83,9 +84,9 @@ func resolveLayout(text string) (Artifact, error) {
 	if err != nil {
 		return Artifact{}, err
 	}
-	a := artifactOf(doc)
+	a, err := artifactOf(doc)
 	a.Name, a.Repository, a.Tag, a.source, a.extras = layoutPrefix+text, l.String(), tag, l, l
-	return a, nil
+	return a, err
 }
 
 var errNoLayout = errors.New("is neither a folder nor a file")
@@ -131,11 +132,11 @@ func openLayout(place string) (*layout, error) {
 func (l *layout) reload() error {
 	raw, err := l.small("index.json")
 	if err != nil {
-		return err
+		return unread("index.json", err)
 	}
 	index, err := readDocument(raw, typeIndex)
 	if err != nil {
-		return err
+		return unread("index.json", err)
 	}
 	c := &contents{index: index, tags: map[string]descriptor{}, media: map[string]string{}}
 	for _, d := range index.children() {
@@ -267,29 +268,36 @@ func (l *layout) blob(_ context.Context, d descriptor) (io.ReadCloser, error) {
 
 // referrers looks at what index.json lists. The specification of layouts does
 // not say where referrers are; other tools list them there as well.
-func (l *layout) referrers(ctx context.Context, digest string) ([]descriptor, error) {
+func (l *layout) referrers(ctx context.Context, digest string, visit func(descriptor) bool) error {
 	c := l.read()
 	c.once.Do(func() { c.about, c.faulty = l.subjects(ctx, c) })
-	return c.about[digest], c.faulty
+	for _, d := range c.about[digest] {
+		if !visit(d) {
+			return nil
+		}
+	}
+	return c.faulty
 }
 
-// subjects reads every manifest in index.json once, for what it is about.
-func (l *layout) subjects(ctx context.Context, c *contents) (map[string][]descriptor, error) {
-	about := map[string][]descriptor{}
+// subjects reads every manifest in index.json once, for what it is about. The error is
+// about the first one that can't be read.
+func (l *layout) subjects(ctx context.Context, c *contents) (about map[string][]descriptor, faulty error) {
+	about = map[string][]descriptor{}
 	for _, d := range c.index.children() {
 		if !isDocumentType(d.MediaType) {
 			continue
 		}
 		doc, err := fetch(ctx, l, d)
 		if err != nil {
-			return nil, err
+			faulty = cmp.Or(faulty, err)
+			continue
 		}
 		if doc.Subject != nil && doc.Subject.Digest != d.Digest {
 			d.ArtifactType, d.Annotations = doc.kind(), doc.Annotations
 			about[doc.Subject.Digest] = append(about[doc.Subject.Digest], d)
 		}
 	}
-	return about, nil
+	return about, faulty
 }
 
 // A folder is a layout that is not packed.

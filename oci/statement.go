@@ -84,8 +84,8 @@ func SimplePayload(annotations map[string]string, a Artifact) ([]byte, error) {
 	return json.Marshal(p)
 }
 
-// maxPayload bounds a simple signing payload, in bytes.
-const maxPayload = 1 << 20
+// maxPayload bounds a simple signing payload.
+const maxPayload = 1 << 20 // unit: bytes; a larger one is refused
 
 // checkPayload checks that a simple signing payload names the image (OC-4). The
 // reference in it was a name at the time of signing and binds nothing: images

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/hallmarksign/hallmark/internal/check"
+	"github.com/hallmarksign/hallmark/internal/strictjson"
 )
 
 // A Branch is one manifest in the tree of an image.
@@ -19,10 +20,34 @@ type Branch struct {
 	Where        string // one of the Where constants; "" for images
 	Tag          string // of KindTag
 	Size         int64
-	Annotations  map[string]string
-	Platform     Platform // of a child of an index; else zero
+	Annotations  map[string]string // those that Attach writes
+	Platform     Platform          // of a child of an index; else zero
+	Problem      error             // of what is listed as a referrer: why it is none, or can't be read
 
-	node node
+	from  source
+	about descriptor // of what it belongs to
+}
+
+func branchOf(n node) Branch {
+	b := Branch{Kind: n.kind, Of: n.of, Where: n.where, Tag: n.tag, Problem: n.fault, from: n.from, about: n.about}
+	if n.fault != nil {
+		b.Digest, b.MediaType, b.Size, b.ArtifactType = n.list.Digest, n.list.MediaType, n.list.Size, strictjson.Clip(n.list.ArtifactType)
+		return b
+	}
+	b.Digest, b.MediaType, b.Size, b.ArtifactType = n.doc.digest, n.doc.media, int64(len(n.doc.raw)), strictjson.Clip(n.doc.ArtifactType)
+	for _, name := range []string{noteCreated, noteContent, noteBundleType} {
+		if value, ok := n.doc.Annotations[name]; ok {
+			if b.Annotations == nil {
+				b.Annotations = map[string]string{}
+			}
+			b.Annotations[name] = strictjson.Clip(value)
+		}
+	}
+	return b
+}
+
+func (b Branch) descriptor() descriptor {
+	return descriptor{MediaType: b.MediaType, Size: b.Size, Digest: b.Digest}
 }
 
 // Bundles yields what the branch holds that claims to be a signature or an
@@ -30,23 +55,33 @@ type Branch struct {
 // thing, several under an old tag.
 func (b Branch) Bundles(ctx context.Context) iter.Seq2[Found, error] {
 	return func(yield func(Found, error) bool) {
-		n := b.node
 		media := map[string]string{WhereSig: typeSimple, WhereAtt: typeEnvelope}[b.Where]
-		switch {
-		case b.Kind == KindReferrer && isBundleType(n.doc.kind()):
-			found, err := held(ctx, n.from, n.doc, n.about)
+		bundled := b.Kind == KindReferrer && (isBundleType(b.ArtifactType) || b.ArtifactType == "")
+		if b.Problem != nil || !bundled && (b.Kind != KindTag || media == "") {
+			return
+		}
+		doc, err := fetch(ctx, b.from, b.descriptor())
+		if err != nil {
+			yield(Found{Where: b.Where, Digest: b.Digest}, err)
+			return
+		}
+		if bundled && !isBundleType(doc.kind()) {
+			return
+		}
+		if bundled {
+			found, err := held(ctx, b.from, doc, b.about)
 			if found == nil {
 				found = &Found{}
 			}
 			found.Where, found.Digest = b.Where, b.Digest
 			yield(*found, err)
-		case b.Kind == KindTag && media != "":
-			for _, layer := range n.doc.layers() {
-				found, err := heldOld(ctx, n.from, layer, media, b.Of)
-				found.Where, found.Digest = b.Where, layer.Digest
-				if !yield(found, err) {
-					return
-				}
+			return
+		}
+		for _, layer := range doc.layers() {
+			found, err := heldOld(ctx, b.from, layer, media, b.Of)
+			found.Where, found.Digest = b.Where, layer.Digest
+			if !yield(found, err) {
+				return
 			}
 		}
 	}
@@ -57,8 +92,7 @@ func (b Branch) Bundles(ctx context.Context) iter.Seq2[Found, error] {
 func (c *Client) Tree(ctx context.Context, a Artifact) ([]Branch, error) {
 	var all []Branch
 	err := walk(ctx, a, func(_ context.Context, n node) error {
-		b := Branch{Kind: n.kind, Digest: n.doc.digest, MediaType: n.doc.media, ArtifactType: n.doc.ArtifactType,
-			Of: n.of, Where: n.where, Tag: n.tag, Size: int64(len(n.doc.raw)), Annotations: n.doc.Annotations, node: n}
+		b := branchOf(n)
 		for _, p := range a.Platforms {
 			if p.Digest == b.Digest {
 				b.Platform = p
@@ -106,6 +140,8 @@ func (b Branch) predicateOf() (string, bool) {
 
 func (s Selection) picks(b Branch) bool {
 	switch {
+	case b.Problem != nil: // nobody misses it; what another place lists can't be corrected
+		return b.Where == WhereFallback && s != Selection{}
 	case b.Kind == KindTag && b.Where == WhereSig:
 		return s.Signatures
 	case b.Kind == KindTag && b.Where == WhereAtt:
@@ -125,14 +161,18 @@ func (s Selection) picks(b Branch) bool {
 	return s.Attestations
 }
 
-// Cleanable returns what Clean would remove: what belongs to the image itself,
-// not to its children.
+// Cleanable returns what Clean would remove: what belongs to the image itself, not to
+// its children, at most MaxReferrers of one listing. What a listing names and is no
+// referrer goes with any selection.
 func (c *Client) Cleanable(ctx context.Context, a Artifact, what Selection) ([]Branch, error) {
-	tree, err := c.Tree(ctx, a)
-	if err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(tree, func(b Branch) bool { return b.Of != a.Digest || !what.picks(b) }), nil
+	var list []Branch
+	g := &graph{alone: true, visit: func(_ context.Context, n node) error {
+		if b := branchOf(n); b.Of == a.Digest && what.picks(b) {
+			list = append(list, b)
+		}
+		return nil
+	}}
+	return list, g.walk(ctx, a)
 }
 
 // Clean removes what Cleanable returned, and returns what is removed. A listing at
@@ -179,6 +219,9 @@ func stillListed(subject string, gone int, err error) error {
 // under tags of several images, or be something else. Where the tag is still there
 // after that, whatever the registry answered, what it names is removed.
 func (r *repository) clean(ctx context.Context, b Branch) error {
+	if b.Problem != nil {
+		return nil // it may be anything, of anybody: it is not listed any more, that is all
+	}
 	if b.Kind != KindTag {
 		return r.remove(ctx, b.Digest)
 	}
@@ -204,7 +247,7 @@ func unlisted(subject string, gone map[string]bool) merge {
 			return old, nil
 		}
 		c := old.content
-		left := slices.DeleteFunc(slices.Clone(c.children()), isGone)
+		left := descriptors(slices.DeleteFunc(slices.Clone(c.children()), isGone))
 		c.Manifests = &left
 		return writeDocument(c, typeIndex)
 	}}

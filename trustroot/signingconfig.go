@@ -73,13 +73,16 @@ type (
 )
 
 // ParseSigningConfig reads a signing configuration. Its error is a *check.Error
-// of check version for another media type, else of check signcfg.
+// of check version for another media type, of check limit beyond a bound, else of
+// check signcfg.
 func ParseSigningConfig(data []byte) (*SigningConfig, error) {
 	if len(data) > MaxSize {
-		return nil, check.Refuse("LM-1", check.SignCfg, "has %d bytes, want at most %d", len(data), MaxSize)
+		return nil, check.Refuse("LM-1", check.Limit, "has %d bytes, want at most %d", len(data), MaxSize)
 	}
 	var in configJSON
-	if err := strictjson.UnmarshalOpen(data, &in); err != nil {
+	if err := strictjson.UnmarshalOpen(data, &in); check.Of(err) == check.Limit {
+		return nil, err
+	} else if err != nil {
 		return nil, recheck(err, check.SignCfg)
 	}
 	if in.MediaType != SigningConfigMediaType {
@@ -109,7 +112,7 @@ func ParseSigningConfig(data []byte) (*SigningConfig, error) {
 
 func services(field string, in []serviceJSON) ([]Service, error) {
 	if len(in) > MaxInstances {
-		return nil, check.Refuse("LM-1", check.SignCfg, "has %d elements, want at most %d", len(in), MaxInstances).At(field)
+		return nil, check.Refuse("LM-1", check.Limit, "has %d elements, want at most %d", len(in), MaxInstances).At(field)
 	}
 	var out []Service
 	for i, s := range in {

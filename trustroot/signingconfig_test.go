@@ -236,11 +236,17 @@ func TestSC_ParseRefusals(t *testing.T) {
 			o := goodConfig()
 			c.change(o)
 			_, err := ParseSigningConfig(encode(t, o))
-			refused(t, err, check.SignCfg, c.rule, c.field)
+			want := check.SignCfg
+			if c.rule == "LM-1" {
+				want = check.Limit
+			}
+			refused(t, err, want, c.rule, c.field)
 		})
 	}
 	_, err := ParseSigningConfig([]byte(strings.Repeat(" ", MaxSize+1)))
-	refused(t, err, check.SignCfg, "LM-1", "")
+	refused(t, err, check.Limit, "LM-1", "")
+	_, err = ParseSigningConfig([]byte(strings.Repeat("[", 65)))
+	refused(t, err, check.Limit, "LM-2", "")
 }
 
 func TestSC_PublicConfigurations(t *testing.T) {
@@ -275,7 +281,7 @@ func FuzzSigningConfig(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte, offset int64) {
 		c, err := ParseSigningConfig(data)
 		if err != nil {
-			if k := check.Of(err); k != check.SignCfg && k != check.Version {
+			if k := check.Of(err); k != check.SignCfg && k != check.Version && k != check.Limit {
 				t.Fatalf("refused by %s: %v", k, err)
 			}
 			return

@@ -12,6 +12,7 @@ import (
 	"github.com/hallmarksign/hallmark/bundle"
 	"github.com/hallmarksign/hallmark/internal/check"
 	"github.com/hallmarksign/hallmark/internal/hashname"
+	"github.com/hallmarksign/hallmark/internal/rescue"
 	"github.com/hallmarksign/hallmark/sign"
 	"github.com/hallmarksign/hallmark/tlog"
 	"github.com/hallmarksign/hallmark/verify"
@@ -45,6 +46,7 @@ func (o *uploadOptions) plain(ctx context.Context, arg string, p *progress) (*up
 	digest := bundle.Digest{Algorithm: hashname.ProtoName(record.Hash), Value: record.Digest}
 	return &upload{
 		digest: verify.Digest{Algorithm: record.Hash, Value: record.Digest}.String(),
+		key:    rescue.Key(record.Digest),
 		lines:  []string{line},
 		send: func(ctx context.Context, w tlog.Writer) (tlog.Receipt, error) {
 			return w.Upload(ctx, record)

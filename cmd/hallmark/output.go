@@ -32,9 +32,14 @@ type verdict struct {
 	err      error
 	publish  string // command for the users of a signed artifact; may be empty
 	before   bool   // an earlier run signed it
+	again    bool   // another verdict says the same of the artifact; people read it once
+	others   int    // how many those are
 }
 
 func (v verdict) writeText(w io.Writer, explain bool) error {
+	if v.again {
+		return nil
+	}
 	var b strings.Builder
 	if v.err != nil {
 		fmt.Fprintf(&b, "NO  %s\n", printable(v.artifact, 1024))
@@ -52,6 +57,9 @@ func (v verdict) writeText(w io.Writer, explain bool) error {
 		}
 		if s := v.result.Statement; s != nil && s.PredicateType != oci.SignPredicate {
 			fmt.Fprintf(&b, "    states: %s\n", printable(s.PredicateType, 1024))
+		}
+		if v.others > 0 {
+			fmt.Fprintf(&b, "    other bundles in the file that prove it: %d; --json shows each\n", v.others)
 		}
 		for _, line := range v.result.Weakened {
 			fmt.Fprintf(&b, "    weakened: %s\n", printable(line, 1024))

@@ -24,7 +24,7 @@ type Statement struct {
 	Type          string
 	PredicateType string
 	Subjects      []Subject
-	Predicate     []byte // JSON as in the payload; nil if absent
+	Predicate     []byte // JSON as in the payload, whose memory it shares; nil if absent
 }
 
 // A Subject is one thing a statement is about.
@@ -37,10 +37,10 @@ type Subject struct {
 // of check statement or limit.
 func ParseStatement(payload []byte) (*Statement, error) {
 	var doc struct {
-		Type          string         `json:"_type"`
-		PredicateType string         `json:"predicateType"`
-		Subject       subjects       `json:"subject"`
-		Predicate     jsontext.Value `json:"predicate"`
+		Type          string   `json:"_type"`
+		PredicateType string   `json:"predicateType"`
+		Subject       subjects `json:"subject"`
+		Predicate     place    `json:"predicate"`
 	}
 	err := strictjson.UnmarshalOpen(payload, &doc)
 	var refused *check.Error
@@ -57,8 +57,8 @@ func ParseStatement(payload []byte) (*Statement, error) {
 		return nil, check.Refuse("ER-2", check.Statement, "names nothing").At("subject")
 	}
 	s := &Statement{Type: doc.Type, PredicateType: doc.PredicateType, Subjects: doc.Subject}
-	if doc.Predicate.Kind() != 'n' && len(doc.Predicate) > 0 {
-		s.Predicate = doc.Predicate
+	if p := doc.Predicate; p.end > 0 && payload[p.start] != 'n' {
+		s.Predicate = payload[p.start:p.end:p.end]
 	}
 	for i, subject := range s.Subjects {
 		if err := subject.check(); err != nil {
@@ -66,6 +66,17 @@ func ParseStatement(payload []byte) (*Statement, error) {
 		}
 	}
 	return s, nil
+}
+
+// A place is where a value is in the text; it may be too large to copy.
+type place struct{ start, end int64 }
+
+// UnmarshalJSONFrom implements json.UnmarshalerFrom.
+func (p *place) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	v, err := d.ReadValue()
+	p.end = d.InputOffset()
+	p.start = p.end - int64(len(v))
+	return err
 }
 
 // subjects is a list that is counted while it is read (LM-3).

@@ -9,36 +9,49 @@ import (
 
 // certificates looks in a log of certificates. Of a certificate that is logged
 // before and after it is issued, both entries are reported.
-func (w *Watcher) certificates(ctx context.Context, log *ctlog.Log, name string, yield func(*Finding) bool) (*end, error) {
-	from, resumed := w.State.point(name)
+func (w *Watcher) certificates(ctx context.Context, log *ctlog.Log, state *State, name string, yield func(*Finding, error) bool) error {
+	most := cmp.Or(w.MaxScan, maxScan)
+	from, resumed := state.point(name)
 	if !resumed {
 		var err error
-		if w.Since.IsZero() {
-			from, err = log.At(ctx, w.From)
-		} else {
-			from, err = log.Since(ctx, w.Since)
-		}
-		if err != nil {
-			return nil, err
+		if from, err = w.begin(ctx, log, most); err != nil {
+			return err
 		}
 	}
-	found, next, err := log.Look(ctx, from, cmp.Or(w.MaxScan, maxScan), func(c *ctlog.Certificate) bool {
+	found, next, err := log.Look(ctx, from, most, func(c *ctlog.Certificate) bool {
 		_, ok := w.named(c)
 		return ok && !w.Known[owner(c.Parsed)] && (resumed || !c.Logged.Before(w.Since))
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, c := range found {
 		n, _ := w.named(c)
-		if !yield(&Finding{Certificate: c, Name: n}) {
-			return nil, nil
+		if !yield(&Finding{Certificate: c, Name: n}, nil) {
+			return errStopped
 		}
 	}
-	if w.State == nil {
-		return nil, nil
+	state.moveTo(name, next)
+	if next.Left > 0 {
+		return left(next.Left, most)
 	}
-	return &end{name, 0, &next}, nil
+	return nil
+}
+
+// begin returns where a first look begins. One that would take more than one look
+// is refused unless a beginning was chosen: it could hardly be meant.
+func (w *Watcher) begin(ctx context.Context, log *ctlog.Log, most int64) (ctlog.Point, error) {
+	if !w.Since.IsZero() {
+		return log.Since(ctx, w.Since)
+	}
+	if w.From > 0 {
+		return log.At(ctx, w.From)
+	}
+	h, err := log.Head(ctx)
+	if err == nil && h.Size > most {
+		err = tooMany(h.Size, most)
+	}
+	return ctlog.Point{}, err
 }
 
 // named returns the name that a certificate is in.
