@@ -15,13 +15,14 @@ import (
 func TestAgent_TwoRunsAtOnceLogInOnce(t *testing.T) {
 	s := newScene(t)
 	s.write(t, "other.txt", "another\n")
+	s.write(t, "third.txt", "a third\n")
 	env := agentPlace(t, s)
 	sign := func(file string) *program { return s.start(t, nil, env, "sign", "--yes", "--agent", file) }
 	first := sign("app.txt")
 	address := first.address(t)
 	second := sign("other.txt")
 	second.sees(t, `waiting for another run that is logging in`)
-	third := sign("other.txt")
+	third := sign("third.txt")
 	third.sees(t, `waiting for another run`)
 	if err := third.cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
@@ -40,10 +41,11 @@ func TestAgent_TwoRunsAtOnceLogInOnce(t *testing.T) {
 // TestAgent_NextRunLogsInIfTheFirstDies: nobody waits for a run that is gone.
 func TestAgent_NextRunLogsInIfTheFirstDies(t *testing.T) {
 	s := newScene(t)
+	s.write(t, "other.txt", "another\n")
 	env := agentPlace(t, s)
 	first := s.start(t, nil, env, "sign", "--yes", "--agent", "app.txt")
 	before := first.address(t)
-	second := s.start(t, nil, env, "sign", "--yes", "--agent", "app.txt")
+	second := s.start(t, nil, env, "sign", "--yes", "--agent", "other.txt")
 	second.sees(t, `waiting for another run`)
 	if err := first.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
@@ -56,7 +58,7 @@ func TestAgent_NextRunLogsInIfTheFirstDies(t *testing.T) {
 		t.Fatal(err)
 	}
 	second.ends(t, 0)
-	s.verify(t, "app.txt", s.Issuer(), sandbox.Bob)
+	s.verify(t, "other.txt", s.Issuer(), sandbox.Bob)
 }
 
 // agentPlace is a folder for an agent, which ends with the test. Names of sockets
