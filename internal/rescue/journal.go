@@ -2,6 +2,7 @@ package rescue
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -46,8 +47,9 @@ type Journal struct {
 	synced  int
 }
 
-// Begin makes the journal of a run.
-func (s *Store) Begin() (*Journal, error) {
+// Begin makes the journal of a run, with room in bytes for what it will hold: a disk
+// that is full shall say so before anything is signed.
+func (s *Store) Begin(room int64) (*Journal, error) {
 	path := filepath.Join(s.dir, newName())
 	l := lockOf(path)
 	if held, err := l.TryLock(); err != nil && !errors.Is(err, errors.ErrUnsupported) {
@@ -60,7 +62,24 @@ func (s *Store) Begin() (*Journal, error) {
 		unlockGone(l)
 		return nil, s.refuse(err)
 	}
-	return &Journal{store: s, path: path, lock: l, file: f, open: map[int]bool{}}, nil
+	j := &Journal{store: s, path: path, lock: l, file: f, open: map[int]bool{}}
+	if err := j.makeRoom(room); err != nil {
+		j.Close()
+		return nil, s.refuse(err)
+	}
+	return j, nil
+}
+
+// makeRoom writes zeros, over which the lines go. They are no line, so that what
+// reads the journal ends there.
+func (j *Journal) makeRoom(room int64) error {
+	zeros := make([]byte, min(room, 1<<20))
+	for at := int64(0); at < room; at += int64(len(zeros)) {
+		if _, err := j.file.WriteAt(zeros[:min(int64(len(zeros)), room-at)], at); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // lockOf returns the lock of a journal, a file of its own beside it: where locks keep
@@ -113,8 +132,8 @@ func (j *Journal) write(l line) error {
 	}
 	data = append(data, '\n')
 	if n, err := j.file.WriteAt(data, j.size); err != nil || n < len(data) {
-		_ = j.file.Truncate(j.size)
-		return errors.Join(err, io.ErrShortWrite)
+		_ = j.file.Truncate(j.size) // so that no half line stays
+		return cmp.Or(err, io.ErrShortWrite)
 	}
 	j.size += int64(len(data))
 	j.lines++
