@@ -29,7 +29,7 @@ type lane struct {
 	*sandbox.Sandbox
 	program string
 	user    string       // folder with configuration and cache
-	busy    atomic.Int64 // requests that a log is working on
+	busy    atomic.Int64 // requests that are not over
 }
 
 func newLane(t *testing.T, program string, generation int) *lane {
@@ -142,14 +142,21 @@ func (r *trial) fillOutputs() {
 // stand puts a fault before a service. A log always finishes what it began, and
 // answers as late as it does.
 func (r *trial) stand(s sandbox.Service, f sandbox.Fault) {
-	if s != theLog(r.log) {
-		r.Fault(s, f)
-		return
+	if s == theLog(r.log) {
+		post := services[stepLog].match
+		work := sandbox.Match(post, sandbox.Finish(&r.busy))
+		late := sandbox.Match(post, sandbox.Late(r.log.late))
+		inner := f
+		f = func(server http.Handler) http.Handler { return inner(late(work(server))) }
 	}
-	post := services[stepLog].match
-	work := sandbox.Match(post, sandbox.Finish(&r.busy))
-	late := sandbox.Match(post, sandbox.Late(r.log.late))
-	r.Fault(s, func(server http.Handler) http.Handler { return f(late(work(server))) })
+	r.Fault(s, func(server http.Handler) http.Handler {
+		faulty := f(server)
+		return http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+			r.busy.Add(1)
+			defer r.busy.Add(-1)
+			faulty.ServeHTTP(w, q)
+		})
+	})
 }
 
 // after registers what takes the fault away.
@@ -223,14 +230,14 @@ func (r *trial) run(cmd *exec.Cmd) ending {
 	return ending{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
 }
 
-// signal sends a signal to the process that was started last.
-func (r *trial) signal(s os.Signal) {
+// running is the process that was started last.
+func (r *trial) running() *os.Process {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.process.Signal(s) // if it has ended, there is nothing to do
+	return r.process
 }
 
-// settle waits until the log has finished what it was sent.
+// settle waits until the services have finished what they were sent.
 func (r *trial) settle() {
 	for quiet := 0; quiet < 4; {
 		time.Sleep(25 * time.Millisecond)
