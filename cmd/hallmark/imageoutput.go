@@ -59,7 +59,7 @@ func claimsOf(ctx context.Context) func(oci.Branch) []claimJSON {
 		var claims []claimJSON
 		for f, err := range b.Bundles(ctx) {
 			if err != nil {
-				claims = append(claims, claimJSON{Error: err.Error()})
+				claims = append(claims, claimJSON{Error: reason(err, 1024)})
 				continue
 			}
 			claims = append(claims, claimOf(f.Bundle))

@@ -18,8 +18,7 @@ import (
 	"github.com/hallmarksign/hallmark/verify"
 )
 
-// maxSignature bounds the file of a plain signature.
-const maxSignature = 64 << 10
+const maxSignature = 64 << 10 // bytes of a file with a plain signature
 
 // plain makes the upload of a signature by a public key or a certificate, verified.
 func (o *uploadOptions) plain(ctx context.Context, arg string, p *progress) (*upload, error) {

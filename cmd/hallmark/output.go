@@ -174,7 +174,7 @@ func (v verdict) writeJSON(w io.Writer, explain bool) error {
 	out := verdictJSON{Schema: schema, Artifact: v.artifact, Bundle: v.bundle, Found: v.found, OK: v.err == nil, Verify: v.publish, Before: v.before,
 		Weakened: []string{}, Warnings: []string{}}
 	if v.err != nil {
-		out.Check, out.Error = check.Of(v.err), printable(v.err.Error(), 1024)
+		out.Check, out.Error = check.Of(v.err), reason(v.err, 1024)
 		var refused *check.Error
 		if errors.As(v.err, &refused) {
 			out.Rule, out.Next = refused.Rule, refused.Next

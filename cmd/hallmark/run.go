@@ -56,11 +56,14 @@ func run(ctx context.Context, e *env) (status int) {
 		}
 	}()
 	stdout := &stickyWriter{w: e.stdout}
-	e.stdout = stdout
+	e.stdout, e.stderr = stdout, redacting{e.stderr}
 	var done outcome
 	root := newRoot(e, &done)
 	root.SetArgs(e.args)
-	err := root.ExecuteContext(ctx)
+	err := noSecrets(e.args)
+	if err == nil {
+		err = root.ExecuteContext(ctx)
+	}
 	if len(e.args) > 0 && (e.args[0] == cobra.ShellCompRequestCmd || e.args[0] == cobra.ShellCompNoDescRequestCmd) {
 		done = informed() // the library adds this command when it runs
 	}
@@ -68,6 +71,9 @@ func run(ctx context.Context, e *env) (status int) {
 		err = &check.Error{Check: check.FS, Field: "standard output", Err: stdout.err}
 	}
 	switch {
+	case err != nil && done.status == exitNews: // an alarm is heard whatever else fails
+		report(e.stderr, err)
+		return done.status
 	case ctx.Err() != nil && err != nil:
 		if e.movement || e.terminal {
 			fmt.Fprintln(e.stderr) // the line of a progress bar, a question or the ^C

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"flag"
 	"maps"
@@ -22,7 +23,7 @@ import (
 var update = flag.Bool("update", false, "rewrite the expected output of the scripts")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"hallmark": main})
+	testscript.Main(m, map[string]func(){"hallmark": main, "hallmark-crashing": crashing})
 }
 
 // canary is a word that every secret of the scripts holds; it must appear in no
@@ -213,9 +214,11 @@ func mint(ts *testscript.TestScript, w *sigtest.World, args []string) {
 	claims := map[string]any{"jti": canary}
 	for _, a := range args[1:] {
 		name, value, _ := strings.Cut(a, "=")
-		switch value {
-		case "true", "false":
+		switch {
+		case value == "true", value == "false":
 			claims[name] = value == "true"
+		case name == "exp":
+			claims[name] = json.Number(value)
 		default:
 			claims[name] = value
 		}

@@ -125,7 +125,7 @@ func runSign(ctx context.Context, e *env, o *signOptions, args []string) (outcom
 			return outcome{}, err
 		}
 	}
-	tokens, err := o.login.given(ctx, e)
+	tokens, err := o.login.ready(ctx, e)
 	if err != nil {
 		return outcome{}, err
 	}

@@ -77,7 +77,7 @@ var doors = map[string][]string{
 
 // testOnly are packages that product code must not import.
 var testOnly = []string{
-	"internal/arch", "internal/removal", "internal/sigtest", "internal/sct/scttest", "internal/specmap",
+	"internal/arch", "internal/boundmap", "internal/removal", "internal/sigtest", "internal/sct/scttest", "internal/specmap",
 	"internal/tiles/tilestest", "internal/tsp/tsptest", "internal/vectors",
 }
 

@@ -28,6 +28,9 @@ import (
 // is signed, never removed.
 const maxFiles = 10_000
 
+// folder is the name of the folder.
+const folder = "unfinished"
+
 // The ends of the names of files.
 const (
 	journalEnd    = ".journal"
@@ -67,7 +70,7 @@ type Store struct{ dir string }
 // Open makes the folder, below dir, and refuses one that others may write or that is
 // a link. Its errors are *check.Error of check fs.
 func Open(dir string) (*Store, error) {
-	s := &Store{filepath.Join(dir, "unfinished")}
+	s := &Store{filepath.Join(dir, folder)}
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return nil, s.refuse(err)
 	}
@@ -90,6 +93,18 @@ func Open(dir string) (*Store, error) {
 			WithNext("sign the same files again to finish them, or remove them")
 	}
 	return s, nil
+}
+
+// List returns what is unfinished below dir, and makes no folder there.
+func List(dir string) ([]Item, error) {
+	if _, err := os.Lstat(filepath.Join(dir, folder)); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	s, err := Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	return s.List()
 }
 
 func (s *Store) refuse(err error) *check.Error {
