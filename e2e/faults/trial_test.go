@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 
 	"github.com/hallmarksign/hallmark/e2e/internal/cli"
+	"github.com/hallmarksign/hallmark/e2e/internal/peer"
 	"github.com/hallmarksign/hallmark/e2e/sandbox"
 )
 
@@ -28,6 +29,7 @@ var binary = cli.Program(".", "./cmd/hallmark", "hallmark-faults")
 type lane struct {
 	*sandbox.Sandbox
 	program string
+	peer    *peer.Trust  // sigstore-go
 	user    string       // folder with configuration and cache
 	busy    atomic.Int64 // requests that are not over
 }
@@ -35,7 +37,11 @@ type lane struct {
 func newLane(t *testing.T, program string, generation int) *lane {
 	t.Helper()
 	s := sandbox.Start(t, sandbox.Options{FirstGeneration: generation == 1})
-	l := &lane{Sandbox: s, program: program, user: t.TempDir()}
+	trust, err := peer.Open(s.TrustedRoot(), s.SigningConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &lane{Sandbox: s, program: program, peer: trust, user: t.TempDir()}
 	h, err := cli.New(t.Context(), program, l.user, s)
 	if err != nil {
 		t.Fatal(err)
@@ -72,6 +78,7 @@ type trial struct {
 
 	args    []string // of the command, without --bundle
 	bundle  bool     // the one target is named with --bundle
+	files   [][]byte // what the targets are signatures of; nil for images and keys
 	inputs  []input
 	targets []string
 	copied  string       // a layout to copy into the folder of outputs
