@@ -47,7 +47,9 @@ func targetFaults() []fault {
 			r.targets = []string{path("g/x")}
 			asFile(r, r.path(path("g")))
 		}},
-		{name: "ends in a slash", args: named(path("x/")), other: true},
+		{name: "ends in a slash", args: named(path("x/")), other: true, begin: func(r *trial) {
+			r.targets = append(r.targets, path("x")) // where it would be if that were the name
+		}},
 		{name: "name of 300 characters", args: named(path(strings.Repeat("n", 300))), other: true},
 		{name: "exists", begin: occupied(func(at string) error { return os.WriteFile(at, []byte("mine\n"), 0o644) })},
 		{name: "a file, --force", args: forced, begin: func(r *trial) {

@@ -2,9 +2,12 @@ package faults
 
 import (
 	"fmt"
+	"os"
 	"regexp"
 	"strings"
 	"sync"
+
+	"github.com/hallmarksign/hallmark/e2e/sandbox"
 )
 
 // What came of a cell.
@@ -141,7 +144,19 @@ func (v *verdict) leftovers(r *trial) {
 	}
 }
 
+// end finishes the verdict: what is in its place is what another client accepts.
 func (v *verdict) end(r *trial) verdict {
+	if !r.other && len(v.reasons) == 0 {
+		for i, file := range r.files {
+			data, err := os.ReadFile(r.path(r.targets[i]))
+			if err == nil {
+				_, err = r.peer.Verify(data, file, r.URL(sandbox.Actions), sandbox.Workflow)
+			}
+			if err != nil {
+				v.because("sigstore-go refuses %s: %v", r.targets[i], err)
+			}
+		}
+	}
 	v.reasons = append(v.reasons, r.problems...)
 	if len(v.reasons) > 0 {
 		v.outcome = red

@@ -144,8 +144,9 @@ func signals(n int, list ...os.Signal) func(*trial) {
 			if count.Add(1) != int64(n) {
 				return
 			}
+			process := r.running()
 			for _, s := range list {
-				r.signal(s)
+				process.Signal(s) // if it has ended, there is nothing to do
 				time.Sleep(150 * time.Millisecond)
 			}
 		}))(r)

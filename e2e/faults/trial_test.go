@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 
 	"github.com/hallmarksign/hallmark/e2e/internal/cli"
+	"github.com/hallmarksign/hallmark/e2e/internal/peer"
 	"github.com/hallmarksign/hallmark/e2e/sandbox"
 )
 
@@ -28,14 +29,19 @@ var binary = cli.Program(".", "./cmd/hallmark", "hallmark-faults")
 type lane struct {
 	*sandbox.Sandbox
 	program string
+	peer    *peer.Trust  // sigstore-go
 	user    string       // folder with configuration and cache
-	busy    atomic.Int64 // requests that a log is working on
+	busy    atomic.Int64 // requests that are not over
 }
 
 func newLane(t *testing.T, program string, generation int) *lane {
 	t.Helper()
 	s := sandbox.Start(t, sandbox.Options{FirstGeneration: generation == 1})
-	l := &lane{Sandbox: s, program: program, user: t.TempDir()}
+	trust, err := peer.Open(s.TrustedRoot(), s.SigningConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &lane{Sandbox: s, program: program, peer: trust, user: t.TempDir()}
 	h, err := cli.New(t.Context(), program, l.user, s)
 	if err != nil {
 		t.Fatal(err)
@@ -72,6 +78,7 @@ type trial struct {
 
 	args    []string // of the command, without --bundle
 	bundle  bool     // the one target is named with --bundle
+	files   [][]byte // what the targets are signatures of; nil for images and keys
 	inputs  []input
 	targets []string
 	copied  string       // a layout to copy into the folder of outputs
@@ -142,14 +149,21 @@ func (r *trial) fillOutputs() {
 // stand puts a fault before a service. A log always finishes what it began, and
 // answers as late as it does.
 func (r *trial) stand(s sandbox.Service, f sandbox.Fault) {
-	if s != theLog(r.log) {
-		r.Fault(s, f)
-		return
+	if s == theLog(r.log) {
+		post := services[stepLog].match
+		work := sandbox.Match(post, sandbox.Finish(&r.busy))
+		late := sandbox.Match(post, sandbox.Late(r.log.late))
+		inner := f
+		f = func(server http.Handler) http.Handler { return inner(late(work(server))) }
 	}
-	post := services[stepLog].match
-	work := sandbox.Match(post, sandbox.Finish(&r.busy))
-	late := sandbox.Match(post, sandbox.Late(r.log.late))
-	r.Fault(s, func(server http.Handler) http.Handler { return f(late(work(server))) })
+	r.Fault(s, func(server http.Handler) http.Handler {
+		faulty := f(server)
+		return http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+			r.busy.Add(1)
+			defer r.busy.Add(-1)
+			faulty.ServeHTTP(w, q)
+		})
+	})
 }
 
 // after registers what takes the fault away.
@@ -223,14 +237,14 @@ func (r *trial) run(cmd *exec.Cmd) ending {
 	return ending{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
 }
 
-// signal sends a signal to the process that was started last.
-func (r *trial) signal(s os.Signal) {
+// running is the process that was started last.
+func (r *trial) running() *os.Process {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.process.Signal(s) // if it has ended, there is nothing to do
+	return r.process
 }
 
-// settle waits until the log has finished what it was sent.
+// settle waits until the services have finished what they were sent.
 func (r *trial) settle() {
 	for quiet := 0; quiet < 4; {
 		time.Sleep(25 * time.Millisecond)

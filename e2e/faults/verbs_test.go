@@ -65,13 +65,15 @@ func init() {
 }
 
 func signFile(r *trial) {
-	r.write("f", r.content("f"))
+	r.files = [][]byte{r.content("f")}
+	r.write("f", r.files[0])
 	r.place("f.sigstore.json")
 	r.args = []string{"sign", "f", "--yes"}
 }
 
 func attestFile(r *trial) {
-	r.write("f", r.content("f"))
+	r.files = [][]byte{r.content("f")}
+	r.write("f", r.files[0])
 	r.write("p.json", []byte(`{"built":"here"}`))
 	r.place("f.custom.sigstore.json")
 	r.args = []string{"attest", "f", "--predicate", "p.json", "--type", "custom", "--yes"}
@@ -84,6 +86,7 @@ func signBatch(r *trial) {
 	r.args = []string{"sign"}
 	for i := range batch {
 		name := fmt.Sprintf("f-%02d", i)
+		r.files = append(r.files, r.content(name))
 		r.inputs = append(r.inputs, input{filepath.Join(out, name), r.content(name)})
 		r.targets = append(r.targets, filepath.Join(out, name+".sigstore.json"))
 		r.args = append(r.args, filepath.Join(out, name))

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"bytes"
 	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -30,7 +31,10 @@ func Delay(d time.Duration) Fault {
 // Hang takes requests and never answers.
 func Hang() Fault {
 	return func(http.Handler) http.Handler {
-		return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+		return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			io.Copy(io.Discard, r.Body) // only then is it seen that the client is gone
+			<-r.Context().Done()
+		})
 	}
 }
 
