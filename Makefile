@@ -113,6 +113,7 @@ reproducible: ## the same bytes twice, from two folders
 docs: ## the pages that are made from the code
 	$(GO) test -count=1 ./cmd/hallmark -run TestReference -update
 	$(GO) test -count=1 ./internal/specmap -run TestCurrent -update
+	$(GO) test -count=1 ./internal/boundmap -run TestCurrent -update
 	$(GO) run ./internal/vectors/write -doc docs/vectors.md
 
 size: build ## the binary against its budget of 20 MB

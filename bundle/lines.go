@@ -120,7 +120,6 @@ type breaks struct {
 	first int64 // bytes up to that line break and with it; 0: none yet
 }
 
-// maxFirstLine bounds what is read in search of the first line break of a document.
 const maxFirstLine = 64 << 10 // bytes of the first line of indented JSON
 
 func (b *breaks) Read(p []byte) (int, error) {

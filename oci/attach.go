@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/hallmarksign/hallmark/bundle"
@@ -107,11 +108,11 @@ func (c *Client) attachReferrer(ctx context.Context, into store, a Artifact, b *
 	if err != nil {
 		return at, err
 	}
-	where, wrote, err := into.link(ctx, a.Digest, doc, accepted)
+	where, wrote, err := into.link(ctx, a.Digest, []descriptor{listedAs(doc)}, accepted)
 	if err != nil {
 		return at, err
 	}
-	at.Where, at.Before = where, !wrote
+	at.Where, at.Before = where[doc.digest], !wrote
 	_, err = fetch(ctx, into, doc.descriptor())
 	return at, err
 }
@@ -123,15 +124,6 @@ func isListed(ctx context.Context, in source, subject, digest string) (found boo
 		return !found
 	})
 	return found, err
-}
-
-func lists(all []descriptor, digest string) bool {
-	for _, d := range all {
-		if d.Digest == digest {
-			return true
-		}
-	}
-	return false
 }
 
 // confirm reads a manifest back and asks for what it holds (O32).
@@ -151,36 +143,68 @@ func confirm(ctx context.Context, in store, doc *document) error {
 	return nil
 }
 
-// link makes sure that a manifest that was written is listed for its subject. A
+// link makes sure that manifests that were written are listed for their subject. A
 // registry that says nothing about the subject may still list referrers, and one
 // that lists may need a moment.
-func (r *repository) link(ctx context.Context, subject string, doc *document, accepted bool) (where string, wrote bool, err error) {
-	for tries := 0; ; tries++ {
-		there, err := isListed(ctx, r, subject, doc.digest)
-		long := errors.Is(err, errTooLong)
-		if errors.Is(err, errMissing) || long && !accepted {
-			break
-		}
-		if err != nil && !long {
-			return "", false, err
-		}
-		if there || long { // the registry has seen the subject, and its listing is too long to look
-			return WhereReferrers, true, nil
-		}
-		if tries >= 4 {
-			if accepted {
-				return "", false, check.Refuse("OC-9", check.Server, "%q took manifest %s and does not list it", r.String(), doc.digest)
-			}
-			break // it lists, but not this: what other clients fall back to will be right
-		}
-		if err := r.client.sleep(ctx, r.client.jitter(r.client.settle<<tries)); err != nil {
-			return "", false, &check.Error{Check: check.Net, Rule: "OC-9", Field: r.String(), Err: err}
-		}
+func (r *repository) link(ctx context.Context, subject string, all []descriptor, accepted bool) (map[string]string, bool, error) {
+	where := map[string]string{}
+	for _, d := range all {
+		where[d.Digest] = WhereReferrers
 	}
+	left, err := r.unlinked(ctx, subject, all, accepted)
+	if err != nil || len(left) == 0 {
+		return where, true, err
+	}
+	for _, d := range left {
+		where[d.Digest] = WhereFallback
+	}
+	wrote, err := r.update(ctx, listed(subject, left...))
+	return where, wrote, err
+}
+
+// listedAs is how a listing describes a referrer.
+func listedAs(doc *document) descriptor {
 	d := doc.descriptor()
 	d.ArtifactType, d.Annotations = doc.kind(), doc.Annotations
-	wrote, err = r.update(ctx, listed(subject, d))
-	return WhereFallback, wrote, err
+	return d
+}
+
+// unlinked waits until the registry lists manifests for their subject, and returns
+// those that it does not list.
+func (r *repository) unlinked(ctx context.Context, subject string, all []descriptor, accepted bool) ([]descriptor, error) {
+	for tries := 0; ; tries++ {
+		missing := map[string]bool{}
+		for _, d := range all {
+			missing[d.Digest] = true
+		}
+		err := r.referrers(ctx, subject, func(d descriptor) bool {
+			delete(missing, d.Digest)
+			return len(missing) > 0
+		})
+		if errors.Is(err, errMissing) {
+			return all, nil
+		}
+		long := errors.Is(err, errTooLong)
+		if err != nil && !long {
+			return nil, err
+		}
+		if long && accepted {
+			return nil, nil // it has seen the subject; its listing is too long to look
+		}
+		all = slices.DeleteFunc(slices.Clone(all), func(d descriptor) bool { return !missing[d.Digest] })
+		if len(all) == 0 {
+			return nil, nil
+		}
+		if tries >= 4 && accepted {
+			return nil, check.Refuse("OC-9", check.Server, "%q took manifest %s and does not list it", r.String(), all[0].Digest)
+		}
+		if tries >= 4 || long {
+			return all, nil // it lists, but not these: what other clients fall back to will be right
+		}
+		if err := r.client.sleep(ctx, r.client.jitter(r.client.settle<<tries)); err != nil {
+			return nil, &check.Error{Check: check.Net, Rule: "OC-9", Field: r.String(), Err: err}
+		}
+	}
 }
 
 // referrerOf makes the manifest that holds a bundle (OC-2), with the annotations

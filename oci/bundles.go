@@ -43,7 +43,7 @@ type Found struct {
 // newest first, as far as it says. What can't be read is yielded as an error, with
 // where it was found, and is never silence: it has the digest of the candidate that it
 // is about, and none if a place may hold more. No more than limit candidates are read,
-// limit ≥ 1; one more is an error of check net. Nothing at all means that no signature
+// limit ≥ 1; one more is an error of check limit. Nothing at all means that no signature
 // was found.
 func (c *Client) Bundles(ctx context.Context, a Artifact, limit int) iter.Seq2[Found, error] {
 	return func(yield func(Found, error) bool) {
@@ -172,7 +172,7 @@ func (l *listing) each(where string, n int, read func(i int) (*Found, error)) bo
 	for next := 0; next < n; width = parallel {
 		width = min(width, n-next, l.left)
 		if width == 0 {
-			l.yield(Found{Where: where}, check.Refuse("OC-8", check.Net, "image has more than %d candidates for signatures", l.limit).
+			l.yield(Found{Where: where}, check.Refuse("OC-8", check.Limit, "image has more than %d candidates for signatures", l.limit).
 				WithNext("remove what is not wanted from the image with hallmark image clean, or verify a bundle with --bundle FILE"))
 			return false
 		}

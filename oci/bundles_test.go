@@ -301,17 +301,17 @@ func TestOC3_AnswersOfTheListing(t *testing.T) {
 			const size = 20_000
 			k, _ := strconv.Atoi(r.URL.Query().Get("k"))
 			page(w, fmt.Sprintf(`<?k=%d>; rel="next"`, k+size), many[k:min(k+size, len(many))]...)
-		}, check.Net},
+		}, check.Limit},
 		{"O13 pages for ever", func(w http.ResponseWriter, r *http.Request) {
 			n++
 			page(w, fmt.Sprintf(`<%s?n=%d>; rel="next"`, r.URL.Path, n), many[n])
-		}, check.Net},
+		}, check.Limit},
 		{"O13 bytes for ever", func(w http.ResponseWriter, r *http.Request) {
 			n++
 			w.Header().Set("Content-Type", typeIndex)
 			w.Header().Set("Link", fmt.Sprintf(`<?n=%d>; rel="next"`, n))
 			fmt.Fprint(w, strings.Replace(large, emptyDigest, many[n].Digest, 1))
-		}, check.Net},
+		}, check.Limit},
 		{"O13 same page", func(w http.ResponseWriter, r *http.Request) { page(w, `<`+r.URL.RequestURI()+`>; rel="next"`, many[0]) }, check.OCI},
 		{"O13 other host", func(w http.ResponseWriter, r *http.Request) { page(w, `<http://127.0.0.1:1/v2/>; rel="next"`, many[0]) }, check.OCI},
 		{"O13 other path", func(w http.ResponseWriter, r *http.Request) { page(w, `</v2/other/referrers/x>; rel="next"`, many[0]) }, check.OCI},
@@ -323,7 +323,7 @@ func TestOC3_AnswersOfTheListing(t *testing.T) {
 		{"200 MB announced", func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", typeIndex)
 			w.Header().Set("Content-Length", "200000000")
-		}, check.Net},
+		}, check.Limit},
 		{"body without end", func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", typeIndex)
 			for range 1000 {
@@ -331,7 +331,7 @@ func TestOC3_AnswersOfTheListing(t *testing.T) {
 					return
 				}
 			}
-		}, check.Net},
+		}, check.Limit},
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
@@ -487,7 +487,7 @@ func TestOC8_MoreCandidatesThanAsked(t *testing.T) {
 	if good != 2 {
 		t.Errorf("got %d bundles, want 2", good)
 	}
-	refused(t, last, check.Net)
+	refused(t, last, check.Limit)
 }
 
 func TestO14_NothingAttachedYieldsNothing(t *testing.T) {

@@ -163,7 +163,7 @@ func (r *repository) withRoom(ctx context.Context, tag sharedTag) (*document, er
 			WithNext(elsewhere)
 	}
 	if len(old.raw)+tag.room > MaxManifest {
-		return nil, check.Refuse("OC-8", check.Net, "%q in %q has %d bytes of at most %d: there is no room for another signature", tag.name, r.String(), len(old.raw), MaxManifest).
+		return nil, check.Refuse("OC-8", check.Limit, "%q in %q has %d bytes of at most %d: there is no room for another signature", tag.name, r.String(), len(old.raw), MaxManifest).
 			WithNext("remove what is not wanted with hallmark image clean, or " + elsewhere)
 	}
 	return old, nil

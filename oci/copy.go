@@ -52,21 +52,11 @@ func (c *Client) Copy(ctx context.Context, a Artifact, dst string) (Report, erro
 		return report, err
 	}
 	report.Ref = r.at(a.Digest)
-	cp := &copying{into: into, extras: extras}
-	err = walk(ctx, a, func(ctx context.Context, n node) error {
-		if n.fault != nil && !n.left() {
-			return n.fault
-		}
-		if n.fault != nil {
-			report.Left = append(report.Left, branchOf(n))
-			return nil
-		}
-		moved, err := cp.node(ctx, n)
-		if err == nil {
-			report.Moved = append(report.Moved, moved)
-		}
-		return err
-	})
+	cp := &copying{into: into, extras: extras, links: map[string]*linked{}, report: &report}
+	err = walk(ctx, a, cp.visit)
+	if lerr := cp.link(ctx); err == nil { // what was written is listed, whatever happened then
+		err = lerr
+	}
 	if err != nil || r.tag == "" {
 		return report, err
 	}
@@ -79,7 +69,38 @@ func (c *Client) Copy(ctx context.Context, a Artifact, dst string) (Report, erro
 	return report, err
 }
 
-type copying struct{ into, extras *repository }
+type copying struct {
+	into, extras *repository
+	report       *Report
+	links        map[string]*linked // by subject
+	subjects     []string           // in order
+	size         int                // bytes of annotations in links, about
+}
+
+// maxLater bounds what is remembered of referrers that are to be listed.
+const maxLater = 1 << 20 // unit: bytes of annotations; with more they are listed at once
+
+// linked are referrers of one subject that were written and are not listed yet.
+type linked struct {
+	all      []descriptor
+	moved    []int // of the report
+	accepted bool  // the registry has seen the subject of all of them
+}
+
+func (c *copying) visit(ctx context.Context, n node) error {
+	if n.fault != nil && !n.left() {
+		return n.fault
+	}
+	if n.fault != nil {
+		c.report.Left = append(c.report.Left, branchOf(n))
+		return nil
+	}
+	m, err := c.node(ctx, n)
+	if err == nil {
+		c.report.Moved = append(c.report.Moved, m)
+	}
+	return err
+}
 
 // node copies one manifest with its blobs.
 func (c *copying) node(ctx context.Context, n node) (Moved, error) {
@@ -103,8 +124,46 @@ func (c *copying) node(ctx context.Context, n node) (Moved, error) {
 	if err != nil || n.kind != KindReferrer {
 		return m, err
 	}
-	m.To, _, err = to.link(ctx, n.of, n.doc, accepted)
-	return m, err
+	m.To = "" // until it is listed there
+	return m, c.later(ctx, n, accepted)
+}
+
+// later remembers a referrer that is to be listed: all of one subject together, for
+// there may be very many.
+func (c *copying) later(ctx context.Context, n node, accepted bool) error {
+	d := listedAs(n.doc)
+	for name, value := range d.Annotations {
+		c.size += len(name) + len(value)
+	}
+	if c.size > maxLater {
+		if err := c.link(ctx); err != nil {
+			return err
+		}
+	}
+	l := c.links[n.of]
+	if l == nil {
+		l = &linked{accepted: true}
+		c.links[n.of] = l
+		c.subjects = append(c.subjects, n.of)
+	}
+	l.all, l.moved, l.accepted = append(l.all, d), append(l.moved, len(c.report.Moved)), l.accepted && accepted
+	return nil
+}
+
+// link lists what was written.
+func (c *copying) link(ctx context.Context) error {
+	for _, subject := range c.subjects {
+		l := c.links[subject]
+		where, _, err := c.extras.link(ctx, subject, l.all, l.accepted)
+		if err != nil {
+			return err
+		}
+		for i, d := range l.all {
+			c.report.Moved[l.moved[i]].To = where[d.Digest]
+		}
+	}
+	c.links, c.subjects, c.size = map[string]*linked{}, nil, 0
+	return nil
 }
 
 // merged returns the merge that adds the layers under an old tag to those that the

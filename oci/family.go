@@ -52,7 +52,7 @@ func (f *family) behind(of Member) bool {
 		}
 		f.seen[p.Digest] = true
 		if len(parents) > MaxDepth || len(f.seen) > MaxNodes {
-			f.yield(of, check.Refuse("OC-8", check.Net, "has more than %d manifests behind it, or indexes nested more than %d deep", MaxNodes, MaxDepth))
+			f.yield(of, check.Refuse("OC-8", check.Limit, "has more than %d manifests behind it, or indexes nested more than %d deep", MaxNodes, MaxDepth))
 			return false
 		}
 		child, err := of.Child(p)

@@ -39,7 +39,7 @@ func TestOC8_Family(t *testing.T) {
 	}
 	nested(t, c, h, MaxDepth+1)
 	_, err := c.Family(t.Context(), resolved(t, c, h.name+"/app:1"))
-	if refused(t, err, check.Net); !strings.Contains(err.Error(), "nested more than 8 deep") {
+	if refused(t, err, check.Limit); !strings.Contains(err.Error(), "nested more than 8 deep") {
 		t.Error(err)
 	}
 }

@@ -189,7 +189,8 @@ func (n *node) left() bool { return errors.Is(n.fault, errAbsent) || errors.Is(n
 // faulty says of an error that it is about what is listed, and would be the same the
 // next time.
 func faulty(err error) bool {
-	return errors.Is(err, errAbsent) || check.Of(err).Exit() == check.ExitNo
+	c := check.Of(err)
+	return errors.Is(err, errAbsent) || c.Exit() == check.ExitNo || c == check.Limit
 }
 
 func (g *graph) tags(ctx context.Context, n node) error {

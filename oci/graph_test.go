@@ -546,7 +546,7 @@ func TestO36_Folders(t *testing.T) {
 		}, check.OCI, "two manifests for"},
 		{"index.json over the bound", func(dir string) error {
 			return os.WriteFile(dir+"/index.json", bytes.Repeat([]byte(" "), MaxManifest+1), 0o600)
-		}, check.Net, "want at most"},
+		}, check.Limit, "want at most"},
 		{"no image", func(dir string) error {
 			return os.WriteFile(dir+"/index.json", []byte(`{"schemaVersion":2,"manifests":[]}`), 0o600)
 		}, check.Usage, ""},

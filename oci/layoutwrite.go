@@ -97,20 +97,42 @@ func (l *layout) writeManifest(ctx context.Context, _ string, d *document) (bool
 	return false, err
 }
 
-// link lists a manifest in index.json, as Save does, and at the fallback tag of its
-// subject, where other tools look.
-func (l *layout) link(ctx context.Context, subject string, doc *document, _ bool) (string, bool, error) {
-	d := doc.descriptor()
-	d.ArtifactType, d.Annotations = doc.kind(), doc.Annotations
-	wrote, err := l.change(ctx, listed(subject, d), func(all []descriptor) []descriptor {
-		if lists(all, doc.digest) {
-			return all
+// link lists manifests in index.json, as Save does, and at the fallback tag of their
+// subject, where other tools look, with what was listed in index.json alone.
+func (l *layout) link(ctx context.Context, subject string, all []descriptor, _ bool) (map[string]string, bool, error) {
+	where := map[string]string{}
+	var plain []descriptor
+	for _, d := range all {
+		where[d.Digest] = WhereLayout
+		plain = append(plain, descriptor{MediaType: d.MediaType, Size: d.Size, Digest: d.Digest, ArtifactType: d.ArtifactType})
+	}
+	m := merge{tag: fallbackTag(subject), add: func(old *document) (*document, error) {
+		var known []descriptor
+		err := l.referrers(ctx, subject, func(d descriptor) bool {
+			known = append(known, d)
+			return true
+		})
+		if err != nil {
+			return nil, err
 		}
-		plain := doc.descriptor()
-		plain.ArtifactType = doc.ArtifactType
-		return append(all, plain)
-	})
-	return WhereLayout, wrote, err
+		return listed(subject, withAll(known, all)...).add(old)
+	}}
+	wrote, err := l.change(ctx, m, func(have []descriptor) []descriptor { return withAll(have, plain) })
+	return where, wrote, err
+}
+
+// withAll returns a list with what it lacks of more.
+func withAll(all, more []descriptor) []descriptor {
+	have := map[string]bool{}
+	for _, d := range all {
+		have[d.Digest] = true
+	}
+	for _, d := range more {
+		if !have[d.Digest] {
+			all = append(all, d)
+		}
+	}
+	return all
 }
 
 func (l *layout) update(ctx context.Context, m merge) (bool, error) {

@@ -27,10 +27,16 @@ func unpacked(t *testing.T, c *Client) (dir, archive string) {
 	if err := os.WriteFile(archive, b.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for r := tar.NewReader(&b); ; {
+	untar(t, &b, dir)
+	return dir, archive
+}
+
+func untar(t *testing.T, from io.Reader, dir string) {
+	t.Helper()
+	for r := tar.NewReader(from); ; {
 		head, err := r.Next()
 		if err == io.EOF {
-			return dir, archive
+			return
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -82,6 +88,24 @@ func TestOC9_AttachToLayout(t *testing.T) {
 	}
 	for _, left := range must(filepath.Glob(filepath.Join(dir, ".*")))(t) {
 		t.Errorf("%s is left", left)
+	}
+}
+
+// What Save wrote is in the listing as well, once there is one.
+func TestOC9_LayoutListsWhatWasThere(t *testing.T) {
+	w, c, h := sigtest.New(t), newClient(t), withReferrers(t)
+	pushImage(t, c, h, "app", "1", "x")
+	a := resolved(t, c, h.name+"/app:1")
+	must(c.Attach(t.Context(), a, Signature{Bundle: signed(t, w, a)}, Referrers))(t)
+	var b bytes.Buffer
+	must(c.Save(t.Context(), a, &b))(t)
+	dir := t.TempDir()
+	untar(t, &b, dir)
+	w.Clock.Add(time.Second)
+	a = resolved(t, c, "oci:"+dir)
+	must(c.Attach(t.Context(), a, Signature{Bundle: signed(t, w, a)}, Referrers))(t)
+	if listing := must(readFallback(t.Context(), must(openLayout(dir))(t), a.Digest))(t); len(listing) != 2 || listing[0].Annotations == nil {
+		t.Errorf("listing is %+v, want both", listing)
 	}
 }
 

@@ -46,6 +46,7 @@ func (r *repository) manifest(ctx context.Context, ref string) (*document, error
 	}
 	defer res.Body.Close()
 	if res.StatusCode == http.StatusNotFound {
+		drain(res)
 		return nil, errMissing
 	}
 	raw, err := r.bounded(res, MaxManifest)
@@ -56,6 +57,17 @@ func (r *repository) manifest(ctx context.Context, ref string) (*document, error
 		return nil, check.Refuse("OC-1", check.OCI, "registry %q answers %s with a manifest of digest %s", r.s.host, ref, sum(raw))
 	}
 	return readDocument(raw, res.Header.Get("Content-Type"))
+}
+
+// maxDrained bounds what is read of a body that nobody wants.
+const maxDrained = 4 << 10 // unit: bytes; with more, the connection is not used again
+
+// drain reads a short body that nobody wants, so that the connection can be used
+// again: most of what is asked for does not exist.
+func drain(res *http.Response) {
+	if res.ContentLength > 0 && res.ContentLength <= maxDrained {
+		_, _ = io.CopyN(io.Discard, res.Body, res.ContentLength)
+	}
 }
 
 // bounded reads the body of an answer of at most limit bytes (OC-8).
@@ -140,7 +152,7 @@ func (r *repository) referrers(ctx context.Context, digest string, visit func(de
 }
 
 func tooLong(format string, bound int) error {
-	return check.Refuse("OC-8", check.Net, "listing of referrers has more than "+format+": %w", bound, errTooLong).
+	return check.Refuse("OC-8", check.Limit, "listing of referrers has more than "+format+": %w", bound, errTooLong).
 		WithNext("remove what is not wanted from the image with hallmark image clean, or verify a bundle with --bundle FILE")
 }
 
@@ -153,6 +165,7 @@ func (r *repository) page(ctx context.Context, path string, query url.Values) (*
 	}
 	defer res.Body.Close()
 	if res.StatusCode == http.StatusNotFound {
+		drain(res)
 		return nil, nil, errMissing
 	}
 	media, _, err := mime.ParseMediaType(res.Header.Get("Content-Type"))

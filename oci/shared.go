@@ -3,6 +3,7 @@ package oci
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/hallmarksign/hallmark/internal/check"
@@ -90,23 +91,21 @@ func (u *updating) round(ctx context.Context) (bool, error) {
 	return false, u.r.client.sleep(ctx, after)
 }
 
-// listed returns the merge that adds a referrer to the listing at the fallback
-// tag of its subject.
-func listed(subject string, d descriptor) merge {
+// listed returns the merge that adds referrers to the listing at the fallback tag of
+// their subject.
+func listed(subject string, more ...descriptor) merge {
 	return merge{tag: fallbackTag(subject), add: func(old *document) (*document, error) {
 		var c content
 		if old != nil {
 			if !old.index() {
 				return nil, check.Refuse("OC-3", check.OCI, "%q is of type %q, want %q", fallbackTag(subject), old.media, typeIndex)
 			}
-			for _, e := range old.children() {
-				if e.Digest == d.Digest {
-					return old, nil
-				}
-			}
 			c = old.content
 		}
-		all := append(append(descriptors{}, c.children()...), d)
+		all := descriptors(withAll(slices.Clone(c.children()), more))
+		if old != nil && len(all) == len(c.children()) {
+			return old, nil
+		}
 		c.Manifests = &all
 		return writeDocument(c, typeIndex)
 	}}

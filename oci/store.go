@@ -38,9 +38,10 @@ type store interface {
 	// writeManifest puts a manifest under a tag or its digest, and says whether the
 	// store has seen what its subject is.
 	writeManifest(ctx context.Context, ref string, d *document) (bool, error)
-	// link makes sure that a manifest that was written is listed for its subject, and
-	// says where.
-	link(ctx context.Context, subject string, doc *document, accepted bool) (where string, wrote bool, err error)
+	// link makes sure that manifests that were written are listed for their subject as
+	// they are given, and says where each of them is, by digest. accepted says that the store has seen
+	// the subject of all of them.
+	link(ctx context.Context, subject string, all []descriptor, accepted bool) (where map[string]string, wrote bool, err error)
 	// update changes a document that others change as well, and says whether anything
 	// had to be written.
 	update(ctx context.Context, m merge) (bool, error)
@@ -82,7 +83,7 @@ func unread(tag string, err error) error {
 	if check.Of(err) != check.Limit {
 		return err
 	}
-	return check.Refuse("OC-8", check.Net, "what is under %q is not read to its end: %w", tag, err).
+	return check.Refuse("OC-8", check.Limit, "what is under %q is not read to its end: %w", tag, err).
 		WithNext("remove what is not wanted from the image with hallmark image clean, or verify a bundle with --bundle FILE")
 }
 

@@ -84,7 +84,7 @@ func (s *Signer) publish(ctx context.Context, job *Job, b *bundle.Bundle, who oi
 	if ctx.Err() != nil {
 		return Result{Err: stopped(ctx)}
 	}
-	ctx, cancel := s.finishing(ctx)
+	ctx, cancel := Finishing(ctx, s.Abandon)
 	defer cancel()
 	s.progress(StepLog, job)
 	sent, err := s.logged(ctx, job, b, record)
@@ -136,15 +136,15 @@ func (s *Signer) logged(ctx context.Context, job *Job, b *bundle.Bundle, record 
 	return sent, err
 }
 
-// finishing returns a context that outlives ctx by [Patience], or until
-// [Signer.Abandon] is closed.
-func (s *Signer) finishing(ctx context.Context) (context.Context, context.CancelFunc) {
+// Finishing returns a context for what was sent to a log, which must not be lost: it
+// outlives ctx by [Patience], or until abandon is closed.
+func Finishing(ctx context.Context, abandon <-chan struct{}) (context.Context, context.CancelFunc) {
 	out, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
 		patience := time.NewTimer(Patience)
 		defer patience.Stop()
 		select {
-		case <-s.Abandon:
+		case <-abandon:
 		case <-patience.C:
 		case <-out.Done():
 		}

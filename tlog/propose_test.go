@@ -3,7 +3,6 @@ package tlog
 import (
 	"crypto/sha256"
 	"crypto/x509"
-	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -18,8 +17,6 @@ import (
 	"github.com/hallmarksign/hallmark/internal/inclusion"
 	"github.com/hallmarksign/hallmark/sign"
 )
-
-func b64(data []byte) string { return base64.StdEncoding.EncodeToString(data) }
 
 func (f *fake) upload(version int) Writer { return f.writer(version, fetch.Config{}) }
 

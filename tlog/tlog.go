@@ -19,8 +19,7 @@ import (
 // the next checkpoint is signed, which takes ten seconds and more (SG-11).
 const Timeout = 30 * time.Second
 
-// maxAnswer bounds an answer: an entry with its proof, in base64 inside JSON.
-const maxAnswer = 4 << 20
+const maxAnswer = 4 << 20 // bytes of an answer of the log
 
 // A Writer writes to one log. It is a [sign.Log]; that of the first generation is a
 // [sign.Finder] too. Logs of the second do not say whether they have an entry.

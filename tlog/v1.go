@@ -120,7 +120,7 @@ func (l *v1) equal(ctx context.Context, location string, wanted func(*bundle.Ent
 		return l.check(&a, wanted)
 	})
 	if check.Of(err) == check.NotFound {
-		return Receipt{}, public(nil, check.Refuse("SG-12", check.Net, "it says that it has the entry %q, but does not show it yet", id))
+		return Receipt{}, public(nil, check.Refuse("SG-12", check.Net, "log %q says that it has the entry %q, but does not show it yet", l.logs[0].Name(), id))
 	}
 	if err != nil {
 		return Receipt{}, public(seen, located(err, "entry "+id))

@@ -90,7 +90,7 @@ func (l *v2) equal(ctx context.Context, res *fetch.Response, want []byte) (Recei
 		return Receipt{Entry: e, Existing: !res.Repeated}, l.check(&e, want)
 	})
 	if check.Of(err) == check.NotFound {
-		return Receipt{}, public(nil, check.Refuse("SG-11", check.Net, "it says that it has the entry as number %d, but does not show it yet", index))
+		return Receipt{}, public(nil, check.Refuse("SG-11", check.Net, "log %q says that it has an equal entry as number %d, but does not show it yet", l.logs[0].Name(), index))
 	}
 	if err != nil {
 		return Receipt{}, public(seen, located(err, "entry "+strconv.FormatInt(index, 10)))

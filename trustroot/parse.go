@@ -15,11 +15,11 @@ import (
 
 // Limits of what is read (LM-1, LM-4).
 const (
-	MaxSize      = 4 << 20 // bytes of one trusted root or signing configuration
-	MaxInstances = 128     // in each list
-	MaxChain     = 10      // certificates of one authority
-	MaxCert      = 32 << 10
-	MaxKey       = 4 << 10
+	MaxSize      = 4 << 20  // bytes of one trusted root or signing configuration
+	MaxInstances = 128      // instances in each list
+	MaxChain     = 10       // certificates of one authority
+	MaxCert      = 32 << 10 // bytes of one of them
+	MaxKey       = 4 << 10  // bytes of a key of a log
 )
 
 // mediaTypes are those of TR-1. The last one is what public TUF repositories

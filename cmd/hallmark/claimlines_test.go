@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hallmarksign/hallmark/bundle"
 	"github.com/hallmarksign/hallmark/internal/check"
@@ -25,12 +26,13 @@ import (
 type lineWorld struct {
 	*sigtest.World
 	t       testing.TB
-	program []string
+	program []string // a child that is run; nil: in this process
 	dir     string
 }
 
 func newLineWorld(t testing.TB) *lineWorld {
-	w := &lineWorld{sigtest.At(t, "sigstore.example"), t, []string{"hallmark"}, t.TempDir()}
+	w := &lineWorld{sigtest.At(t, "sigstore.example"), t, nil, t.TempDir()}
+	t.Chdir(w.dir)
 	w.put("root.json", w.TrustedRoot())
 	w.put("a.txt", artifactText)
 	return w
@@ -70,6 +72,11 @@ func (w *lineWorld) verify(args ...string) lineRun {
 	w.t.Helper()
 	alice := sigtest.Alice()
 	args = append([]string{"verify", "a.txt", "--trusted-root", "root.json", "--from", alice.Subject, "--issuer", alice.Issuer}, args...)
+	if w.program == nil {
+		var stdout, stderr bytes.Buffer
+		e := &env{args: args, stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr, now: time.Now, getenv: func(string) string { return "" }}
+		return lineRun{run(w.t.Context(), e), stdout.String(), stderr.String()}
+	}
 	args = append(slices.Clone(w.program), args...)
 	cmd := exec.CommandContext(w.t.Context(), args[0], args[1:]...)
 	cmd.Dir, cmd.Env = w.dir, append(os.Environ(), "HOME="+w.dir)
@@ -224,26 +231,25 @@ func TestLM1_LinesWithPredicates(t *testing.T) {
 	}
 }
 
-// measured makes a world run the program as it is released, without the race
-// detector, and returns how to read the most memory that the last run had, in bytes.
-func measured(w *lineWorld) (used func() int64) {
-	dir := w.t.TempDir()
+// measured builds the program as it is released, without the race detector, and
+// returns how to run it, and how to read the most memory that it had, in bytes.
+func measured(t *testing.T) (program []string, used func() int64) {
+	dir := t.TempDir()
 	for name, source := range map[string]string{"hallmark": ".", "measure": "./testdata/measure"} {
-		build := exec.CommandContext(w.t.Context(), "go", "build", "-o", filepath.Join(dir, name), source)
+		build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, name), source)
 		if out, err := build.CombinedOutput(); err != nil {
-			w.t.Fatalf("%v\n%s", err, out)
+			t.Fatalf("%v\n%s", err, out)
 		}
 	}
 	file := filepath.Join(dir, "memory")
-	w.program = []string{filepath.Join(dir, "measure"), file, filepath.Join(dir, "hallmark")}
-	return func() int64 {
+	return []string{filepath.Join(dir, "measure"), file, filepath.Join(dir, "hallmark")}, func() int64 {
 		text, err := os.ReadFile(file)
 		if err != nil {
-			w.t.Fatal(err)
+			t.Fatal(err)
 		}
 		n, err := strconv.ParseInt(string(text), 10, 64)
 		if err != nil {
-			w.t.Fatal(err)
+			t.Fatal(err)
 		}
 		return n
 	}
@@ -254,8 +260,9 @@ func TestLM1_LinesTakeLittleMemory(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("SKIP: measures as Linux does")
 	}
+	program, used := measured(t)
 	w := newLineWorld(t)
-	used := measured(w)
+	w.program = program
 	const size = 64_000_000
 	fill := func(line []byte) []byte { return bytes.Repeat(line, size/len(line)) }
 	good := w.line(sigtest.Maker{Artifact: artifactText})

@@ -2,6 +2,7 @@ package main
 
 import (
 	"archive/tar"
+	"fmt"
 	"io"
 	"log"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/registry"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/hallmarksign/hallmark/internal/check"
 	"github.com/hallmarksign/hallmark/internal/sigtest"
@@ -439,4 +441,36 @@ func TestImage_RegistryThatKeepsNothing(t *testing.T) {
 	w.must(w.verify(host+"/app:1", "--all-platforms")...)
 	other := newRegistry(t, true)
 	w.must("sign", host+"/app:1", "--yes", "--signature-repository", other+"/sigs")
+}
+
+// OC-8: what anybody who may push puts beside a signature hides it from nobody, and
+// makes no definite answer of one that is not.
+func TestImage_OC8_Flood(t *testing.T) {
+	w := newImageWorld(t)
+	inner := registry.New(registry.Logger(log.New(io.Discard, "", 0)), registry.WithReferrersSupport(false))
+	var endless, pages atomic.Int64
+	s := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if endless.Load() == 0 || !strings.Contains(r.URL.Path, "/referrers/") {
+			inner.ServeHTTP(rw, r)
+			return
+		}
+		n := pages.Add(1)
+		rw.Header().Set("Content-Type", string(types.OCIImageIndex))
+		rw.Header().Set("Link", fmt.Sprintf(`<?n=%d>; rel="next"`, n))
+		fmt.Fprintf(rw, `{"schemaVersion":2,"manifests":[{"mediaType":%q,"size":1,"digest":"sha256:%064x","artifactType":"x"}]}`, types.OCIManifestSchema1, n)
+	}))
+	defer s.Close()
+	host := strings.TrimPrefix(s.URL, "http://")
+	pushIndex(t, host+"/app:1", 1)
+	endless.Store(1)
+	if stderr := w.fails(check.ExitUndecided, w.verify(host+"/app:1")...); !strings.Contains(stderr, "more than 2000 pages") {
+		t.Error(stderr)
+	}
+	endless.Store(0)
+	w.must("sign", host+"/app:1", "--yes")
+	endless.Store(1)
+	w.must(w.verify(host + "/app:1")...)
+	if stderr := w.fails(check.ExitUndecided, "verify", host+"/app:1", "--from", "google:bob@example.com"); !strings.Contains(stderr, "more than 2000 pages") {
+		t.Error(stderr)
+	}
 }

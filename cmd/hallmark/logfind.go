@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto"
 	"crypto/x509"
+	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -18,7 +20,12 @@ import (
 // findOptions say what to look for; exactly one.
 type findOptions struct {
 	email, digest, key, repo, since string
+	limit                           int
 }
+
+// maxLimit bounds --limit. A search index answers with all that it names at once,
+// 83 bytes for each entry, and more is refused as usage.
+const maxLimit = 1_000_000
 
 func newLogFind(e *env, done *outcome) *cobra.Command {
 	var o findOptions
@@ -28,8 +35,14 @@ func newLogFind(e *env, done *outcome) *cobra.Command {
 		Long: `Find entries in every known log. A log of the first generation is asked through its
 search index, and every hit is fetched and proved; a log of the second generation
 is read once into an index on this machine, tile by tile against its checkpoint,
-and continued from there the next time.`,
+and continued from there the next time.
+
+Anybody can fill a search index with entries in any name, so only the first 10,000
+that it names are looked at. If there are more, the command says how many, and ends
+with status 3, because it could not look at all of them. --limit looks at more, or
+at fewer.`,
 		Example: `  hallmark log find --email alice@example.com --since 2026-01-01
+  hallmark log find --email alice@example.com --limit 50000
   hallmark log find --digest app.tar.gz --json
   hallmark log find --repo owner/name`,
 		Args: cobra.NoArgs,
@@ -42,6 +55,7 @@ and continued from there the next time.`,
 	f.StringVar(&o.key, "key", "", "entries by the public key in this PEM `FILE`")
 	f.StringVar(&o.repo, "repo", "", "entries by workflows of this repository, `owner/name` on GitHub or host/path")
 	f.StringVar(&o.since, "since", "", "leave out what is older than this `DATE`, such as 2026-01-31")
+	f.IntVar(&o.limit, "limit", 0, "look at this `NUMBER` of entries in each log at most (default 10000 in a log of the first generation)")
 	return cmd
 }
 
@@ -50,7 +64,10 @@ func (o *findOptions) query(ctx context.Context, e *env) (q read.Query, err erro
 	if len(given) != 1 {
 		return q, usage("want one of --email, --digest, --key and --repo, got %d", len(given)).WithNext("hallmark log find --email alice@example.com")
 	}
-	q = read.Query{Subject: o.email, Repo: o.repo}
+	if o.limit < 0 || o.limit > maxLimit {
+		return q, usage("--limit is %d, want 1 to %d", o.limit, maxLimit)
+	}
+	q = read.Query{Subject: o.email, Repo: o.repo, Limit: o.limit}
 	if o.since != "" {
 		if q.Since, err = parseDate(o.since); err != nil {
 			return q, err
@@ -105,34 +122,27 @@ func (o *findOptions) find(ctx context.Context, e *env, b *logbook, out *outputF
 				note("the search index of " + r.Log().Origin + " knows no repositories; it was not asked")
 				return nil
 			}
-			for entry, err := range r.Find(ctx, q, note) {
-				if err != nil {
-					return err
-				}
+			return o.show(r.Find(ctx, q, note), note, func(entry *read.Entry) error {
 				found = append(found[:0], entry)
-				if err := out.printEntry(e, entryOf(entry)); err != nil {
-					return err
-				}
-			}
+				return out.printEntry(e, entryOf(entry))
+			})
 		case *read.V2:
 			x, closeFile, err := b.index(ctx, r, newProgress(e, out.quiet || out.json))
 			if err != nil {
 				return err
 			}
 			defer closeFile()
-			for entry, err := range x.Find(ctx, r, q) {
-				if err != nil {
-					return err
-				}
+			err = o.show(x.Find(ctx, r, q), note, func(entry *read.Entry) error {
 				found = append(found[:0], entry)
 				j := entryOf(entry)
 				if at, ok, err := x.FirstSeen(entry.Raw.LogIndex); err == nil && ok {
 					at = at.UTC()
 					j.FirstSeen = &at
 				}
-				if err := out.printEntry(e, j); err != nil {
-					return err
-				}
+				return out.printEntry(e, j)
+			})
+			if err != nil {
+				return err
 			}
 			return b.sayUnread(out, r, x)
 		}
@@ -145,4 +155,42 @@ func (o *findOptions) find(ctx context.Context, e *env, b *logbook, out *outputF
 		return outcome{}, &check.Error{Check: check.NotFound, Err: fmt.Errorf("no entry for %s in %d logs", q.String(), len(b.known))}
 	}
 	return held(found), nil
+}
+
+// show prints what was found in a log, and returns all that failed beside it. That
+// there is more than --limit asked for is no failure, if there is anything.
+func (o *findOptions) show(found iter.Seq2[*read.Entry, error], note read.Note, print func(*read.Entry) error) error {
+	var failed fewFailures
+	shown := false
+	for entry, err := range found {
+		if left, ok := errors.AsType[read.LeftOut](err); ok && shown && o.limit > 0 {
+			note(left.Error())
+			continue
+		}
+		if err != nil {
+			failed.add(o.goOn(err))
+			continue
+		}
+		shown = true
+		if err := print(entry); err != nil {
+			return err
+		}
+	}
+	return failed.err()
+}
+
+// goOn says how to go on where a bound was reached.
+func (o *findOptions) goOn(err error) error {
+	refused, ok := err.(*check.Error)
+	if !ok || check.Of(err) != check.Incomplete {
+		return err
+	}
+	left, counted := errors.AsType[read.LeftOut](err)
+	switch {
+	case counted && left.Hits <= maxLimit:
+		return refused.WithNext(fmt.Sprintf("look at all of them with --limit %d", left.Hits))
+	case counted && left.Looked < maxLimit, !counted && refused.Rule == "LM-3" && o.limit < maxLimit:
+		return refused.WithNext(fmt.Sprintf("look at more of them with --limit %d", maxLimit))
+	}
+	return refused
 }

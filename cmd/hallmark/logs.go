@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,8 +47,11 @@ type logbook struct {
 	dir   string        // of what is remembered; "" for nothing
 	age   time.Duration // of checkpoints, at most; 0 for any
 	file  *read.Memory
+	files inputs // that the command was given to read
 
 	unread map[string]int64 // entries that sayUnread spoke of, by log
+
+	failed func(log string, err error) // told what each failed with; may be nil
 }
 
 func (l *logFlags) open(ctx context.Context, e *env, out *outputFlags) (*logbook, error) {
@@ -59,7 +65,7 @@ func (l *logFlags) open(ctx context.Context, e *env, out *outputFlags) (*logbook
 	if err != nil {
 		return nil, err
 	}
-	b := &logbook{e: e, root: root, age: l.maxAge, unread: map[string]int64{}}
+	b := &logbook{e: e, root: root, age: l.maxAge, unread: map[string]int64{}, files: inputs{}.add(l.config, l.trust.trustedRoot)}
 	var services *trustroot.SigningConfig // nil if there is none
 	switch {
 	case client != nil:
@@ -124,9 +130,7 @@ func (b *logbook) each(ctx context.Context, do func(openLog) error) error {
 		if err == nil {
 			err = do(r)
 		}
-		if err != nil {
-			failed = append(failed, named(k.Log.Origin, err))
-		}
+		failed = append(failed, b.failures(k.Log.Origin, err)...)
 		if ctx.Err() != nil {
 			break
 		}
@@ -135,6 +139,57 @@ func (b *logbook) each(ctx context.Context, do func(openLog) error) error {
 		return failed
 	}
 	return nil
+}
+
+// failures names the log that failed, in each of the errors.
+func (b *logbook) failures(log string, err error) (failed failures) {
+	several, ok := err.(failures)
+	if !ok && err != nil {
+		several = failures{err}
+	}
+	for _, err := range several {
+		if b.failed != nil {
+			b.failed(log, err)
+		}
+		failed = append(failed, named(log, err))
+	}
+	return failed
+}
+
+// maxFailures bounds how many errors of one check are shown of a log; the rest is
+// counted.
+const maxFailures = 10
+
+// fewFailures are the errors of many entries of a log.
+type fewFailures struct {
+	first failures
+	count map[check.Check]int
+}
+
+func (f *fewFailures) add(err error) {
+	if err == nil {
+		return
+	}
+	if f.count == nil {
+		f.count = map[check.Check]int{}
+	}
+	of := check.Of(err)
+	if f.count[of]++; f.count[of] <= maxFailures {
+		f.first = append(f.first, err)
+	}
+}
+
+// err returns all of them, nil if there are none.
+func (f *fewFailures) err() error {
+	for _, of := range slices.Sorted(maps.Keys(f.count)) {
+		if more := f.count[of] - maxFailures; more > 0 {
+			f.first = append(f.first, &check.Error{Check: of, Err: fmt.Errorf("and %d more errors like these", more)})
+		}
+	}
+	if len(f.first) == 0 {
+		return nil
+	}
+	return f.first
 }
 
 // one returns the log that is meant when none is named: the only one, or the only

@@ -41,12 +41,21 @@ func newLogWatch(e *env, done *outcome) *cobra.Command {
 		Short: "Report entries in your name that you don't know; exit status 10 if there are any",
 		Long: `Look for entries in certain names that are in none of the known bundles, and print
 each. The next run for the same names goes on where this one ended. In a pattern *
-stands for any text. The exit status is 10 if anything was found, 0 if nothing was.
+stands for any text. The exit status is 10 if anything was found, whatever else
+failed; otherwise it is that of what failed, or 0.
+
+What was printed is not reported again, nor is what a run with --quiet ended with
+status 10 for. Until then it is: after a crash, a full disk or a closed pipe an entry
+may be reported twice, but none is left out.
+
+One look takes up to 10,000 entries that a search index names, and reads up to
+100,000 entries or certificates of a log that has to be read. If more are new, it
+says so and ends with status 3 unless it found something; the next run goes on
+there. Begin with --since in a large log.
 
 With --certificates the certificate transparency logs of the trusted root are read
 too, at their addresses there: those of RFC 6962 and those made of tiles
-(static-ct-api). A certificate is known if its key signed a known bundle. One look
-reads 100,000 certificates at most, so begin with --since in a large log.`,
+(static-ct-api). A certificate is known if its key signed a known bundle.`,
 		Example: `  hallmark log watch --identity alice@example.com --known dist/*.sigstore.json
   hallmark log watch --identity 'https://github.com/owner/*' --follow --json`,
 		Args: cobra.ArbitraryArgs,
@@ -86,6 +95,7 @@ func (o *watchOptions) watcher(b *logbook, note read.Note) (*watch.Watcher, erro
 		}
 		w.Known.Add(known)
 	}
+	w.State = watch.NewState()
 	var err error
 	switch index, notIndex := strconv.ParseInt(o.since, 10, 64); {
 	case o.since == "":
@@ -120,80 +130,168 @@ func (o *watchOptions) watch(ctx context.Context, e *env, b *logbook, out *outpu
 	if o.certificates && len(b.root.CTLogs) == 0 {
 		return outcome{}, check.Refuse("ER-2", check.TrustRoot, "the trusted root has no certificate transparency log to look in")
 	}
-	news := false
+	look := &lookout{o: o, e: e, b: b, w: w, out: out}
 	for {
-		found, err := o.pass(ctx, e, b, w, out)
-		news = news || found
-		if err != nil && (!o.follow || ctx.Err() != nil) {
-			return outcome{}, err
+		err = look.pass(ctx)
+		if !o.follow || ctx.Err() != nil || look.unheard != nil {
+			break
 		}
 		if err != nil {
 			report(e.stderr, err)
 		}
-		if !o.follow {
-			break
-		}
 		select {
 		case <-ctx.Done():
-			return outcome{}, context.Cause(ctx)
+			err = context.Cause(ctx)
 		case <-time.After(o.every):
+			continue
+		}
+		break
+	}
+	return look.end(ctx, err)
+}
+
+// A lookout looks in all logs, and delivers what is found: on standard output, or
+// with --quiet by the exit status.
+type lookout struct {
+	o       *watchOptions
+	e       *env
+	b       *logbook
+	w       *watch.Watcher
+	out     *outputFlags
+	found   bool
+	unheard error // why standard output does not take what is found
+}
+
+// end ends a watch. What was found is said by the exit status whatever failed
+// beside it, and with --quiet not before then may the state move.
+func (l *lookout) end(ctx context.Context, err error) (outcome, error) {
+	if !l.found {
+		return informed(), err
+	}
+	if l.unheard != nil {
+		return outcome{status: exitNews}, l.unheard
+	}
+	if cause := context.Cause(ctx); cause != nil {
+		err = without(err, cause)
+	}
+	if err != nil {
+		report(l.e.stderr, err)
+	}
+	if ctx.Err() != nil {
+		fmt.Fprintln(l.e.stderr, "hallmark: interrupted")
+	}
+	if l.out.quiet {
+		if err := l.w.State.Save(); err != nil {
+			report(l.e.stderr, err)
 		}
 	}
-	if news {
-		return outcome{status: exitNews}, nil
+	return outcome{status: exitNews}, nil
+}
+
+// without drops the failures that only say that the run was interrupted.
+func without(err, cause error) error {
+	several, ok := err.(failures)
+	if !ok {
+		several = failures{err}
 	}
-	return informed(), nil
+	left := slices.DeleteFunc(slices.Clone(several), func(err error) bool { return err == nil || errors.Is(err, cause) })
+	if len(left) == 0 {
+		return nil
+	}
+	return left
 }
 
 // pass looks once in every log.
-func (o *watchOptions) pass(ctx context.Context, e *env, b *logbook, w *watch.Watcher, out *outputFlags) (found bool, err error) {
-	look := func(source watch.Source) error {
-		for finding, err := range w.Pass(ctx, source) {
-			if err != nil {
-				return err
-			}
-			found = true
-			if err := out.printEntry(e, findingOf(b.root, source, finding)); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	err = b.each(ctx, func(l openLog) error {
-		switch r := l.Reader.(type) {
+func (l *lookout) pass(ctx context.Context) error {
+	l.b.failed = func(log string, err error) { l.fail(ctx, log, err) }
+	err := l.b.each(ctx, func(log openLog) error {
+		switch r := log.Reader.(type) {
 		case *read.V1:
-			return look(watch.Source{V1: r})
+			return l.look(ctx, watch.Source{V1: r})
 		case *read.V2:
-			x, closeFile, err := b.index(ctx, r, newProgress(e, out.quiet || out.json))
+			x, closeFile, err := l.b.index(ctx, r, newProgress(l.e, l.out.quiet || l.out.json))
 			if err != nil {
 				return err
 			}
 			defer closeFile()
-			if err := look(watch.Source{V2: r, Index: x}); err != nil {
+			if err := l.look(ctx, watch.Source{V2: r, Index: x}); err != nil {
 				return err
 			}
-			return b.sayUnread(out, r, x)
+			return l.b.sayUnread(l.out, r, x)
 		}
 		return errors.New("is of an unknown generation")
 	})
-	if err != nil || !o.certificates {
-		return found, err
-	}
-	var failed failures
-	for i := range b.root.CTLogs {
-		log := &b.root.CTLogs[i]
-		doer, err := fetch.New(log.BaseURL, fetch.Config{UserAgent: userAgent(), Retries: 2})
-		if err == nil {
-			err = look(watch.Source{CT: ctlog.New(log, doer, ctlog.Config{Dir: b.dir, Now: e.now})})
-		}
-		if err != nil {
-			failed = append(failed, named(log.BaseURL, err))
-		}
+	failed, _ := err.(failures)
+	if l.o.certificates {
+		failed = append(failed, l.certificates(ctx)...)
 	}
 	if len(failed) > 0 {
-		return found, failed
+		return failed
 	}
-	return found, nil
+	return nil
+}
+
+// certificates looks once in every log of certificates.
+func (l *lookout) certificates(ctx context.Context) (failed failures) {
+	for i := range l.b.root.CTLogs {
+		if ctx.Err() != nil {
+			break
+		}
+		log := &l.b.root.CTLogs[i]
+		doer, err := fetch.New(log.BaseURL, fetch.Config{UserAgent: userAgent(), Retries: 2})
+		if err == nil {
+			err = l.look(ctx, watch.Source{CT: ctlog.New(log, doer, ctlog.Config{Dir: l.b.dir, Now: l.e.now})})
+		}
+		failed = append(failed, l.b.failures(log.BaseURL, err)...)
+	}
+	return failed
+}
+
+// look looks once in a log and prints what is new. What was printed need not be
+// printed again, so that the state moves on; with --quiet nobody knows of it yet.
+// Where printing fails, the status can still say that there is something.
+func (l *lookout) look(ctx context.Context, source watch.Source) error {
+	var failed fewFailures
+	for finding, err := range l.w.Pass(ctx, source) {
+		if err != nil {
+			failed.add(err)
+			continue
+		}
+		l.found = true
+		if l.unheard == nil {
+			l.unheard = l.out.printEntry(l.e, findingOf(l.b.root, source, finding))
+		}
+		if l.unheard != nil {
+			break
+		}
+	}
+	if l.unheard == nil && !(l.found && l.out.quiet) {
+		failed.add(l.w.State.Save())
+	}
+	return failed.err()
+}
+
+// fail says in JSON that a log could not be looked at whole.
+func (l *lookout) fail(ctx context.Context, log string, err error) {
+	if !l.out.json || l.unheard != nil || ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
+		return
+	}
+	j := failureJSON{Schema: schema, Log: log, Check: check.Of(err), Error: printable(err.Error(), 1024)}
+	if refused, ok := errors.AsType[*check.Error](err); ok {
+		j.Next = printable(refused.Next, 1024)
+	}
+	l.unheard = writeJSON(l.e.stdout, j)
+}
+
+// A failureJSON is a line of log watch about a log that could not be looked at, or
+// not at all of it.
+type failureJSON struct {
+	Schema int         `json:"schema"`
+	Log    string      `json:"log"`
+	OK     bool        `json:"ok"` // never
+	Check  check.Check `json:"check"`
+	Error  string      `json:"error"`
+	Next   string      `json:"next,omitempty"`
 }
 
 // findingOf returns what is printed of a finding.

@@ -71,6 +71,9 @@ func run(ctx context.Context, e *env) (status int) {
 		err = &check.Error{Check: check.FS, Field: "standard output", Err: stdout.err}
 	}
 	switch {
+	case err != nil && done.status == exitNews: // an alarm is heard whatever else fails
+		report(e.stderr, err)
+		return done.status
 	case ctx.Err() != nil && err != nil:
 		if e.movement || e.terminal {
 			fmt.Fprintln(e.stderr) // the line of a progress bar, a question or the ^C

@@ -9,7 +9,7 @@ import (
 
 // maxLine is how much of a typed line is kept: enough for the longest address
 // that may be pasted, and for one byte more to see that it is longer.
-const maxLine = 32 << 10
+const maxLine = 32 << 10 // bytes of a line that somebody types
 
 // typed hands out the lines that somebody types. They have one reader: a line
 // that was waited for and not needed any more goes to the next who asks.

@@ -93,11 +93,7 @@ func (r *signRun) settle(ctx context.Context, t *target, res sign.Result) error 
 	}
 	next := "run the same command again: it finishes the signature, and logs nothing twice"
 	if res.Unverified != nil {
-		where, err := r.keeper.store.Keep(t.key(), res.Unverified, false)
-		if err != nil {
-			fmt.Fprintf(r.e.stderr, "%s\n", res.Unverified)
-			where = "above (" + printable(err.Error(), 512) + ")"
-		}
+		where := keepUnverified(r.e, r.keeper.store, t.key(), res.Unverified)
 		if !res.Unfinished {
 			next = "an entry is public; what there is of its bundle is kept, unverified, in " + where
 		}
@@ -122,14 +118,37 @@ func public(err error, next string) error {
 
 // keep keeps a bundle whose place could not be written to, and says where.
 func (r *signRun) keep(t *target, serialised []byte, reason error) error {
-	path, err := r.keeper.store.Keep(t.key(), serialised, true)
+	return keepBundle(r.e, r.keeper.store, t.key(), t.output, serialised, reason)
+}
+
+// keepBundle keeps a good bundle that could not be put in its place for a reason. The
+// store may be nil.
+func keepBundle(e *env, store *rescue.Store, key, output string, serialised []byte, reason error) error {
+	path, err := keepIn(store, key, serialised, true)
 	if err != nil {
-		fmt.Fprintf(r.e.stderr, "%s\n", serialised)
+		fmt.Fprintf(e.stderr, "%s\n", serialised)
 		return public(reason, "the signature is public; its bundle is printed above, because it could not be kept either ("+
-			printable(err.Error(), 512)+"): save it as "+quoted(t.output))
+			printable(err.Error(), 512)+"): save it as "+quoted(output))
 	}
 	return public(reason, "the signature is public, and its bundle is kept in "+quoted(path)+
 		": run the same command again to put it in its place")
+}
+
+// keepUnverified keeps what there is of a bundle that is no proof, and says where.
+func keepUnverified(e *env, store *rescue.Store, key string, serialised []byte) (where string) {
+	where, err := keepIn(store, key, serialised, false)
+	if err != nil {
+		fmt.Fprintf(e.stderr, "%s\n", serialised)
+		return "above (" + printable(err.Error(), 512) + ")"
+	}
+	return where
+}
+
+func keepIn(store *rescue.Store, key string, data []byte, verified bool) (string, error) {
+	if store == nil {
+		return "", errors.New("there is no folder for it")
+	}
+	return store.Keep(key, data, verified)
 }
 
 // resume finds what needs no new signature: what is in its place already, and what an

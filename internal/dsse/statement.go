@@ -12,12 +12,11 @@ import (
 
 // Limits of what is read (LM-3).
 const (
-	MaxSubjects = 1024
-	MaxDigests  = 32 // of one subject
+	MaxSubjects = 1024 // subjects of a statement
+	MaxDigests  = 32   // digests of one subject
 )
 
-// maxText bounds names and digests of subjects.
-const maxText = 64 << 10
+const maxText = 64 << 10 // bytes of a name or a digest in a statement
 
 // A Statement is a well-formed in-toto statement, v0.1 or v1.
 type Statement struct {

@@ -151,7 +151,7 @@ func (l *V1) Named(ctx context.Context, q Query) ([]string, error) {
 	most := max(maxNamed, q.Limit*idSize)
 	data, err := l.askFor(ctx, "index/retrieve", question, "search index", int64(most))
 	if check.Of(err) == check.Limit {
-		return nil, check.Refuse("LM-1", check.Incomplete, "search index names more entries for %q than fit into %d bytes", q.String(), most)
+		return nil, check.Refuse("LM-3", check.Incomplete, "search index names more entries for %q than fit into %d bytes", q.String(), most)
 	}
 	if err != nil {
 		return nil, err

@@ -145,7 +145,7 @@ func TestLM3_FindLeavesOut(t *testing.T) {
 	v.fault = rewrite("/index/retrieve", func(string) string {
 		return "[" + strings.Repeat(`"`+id(one)+`",`, maxNamed/idSize) + `"` + id(two) + `"]`
 	})
-	if _, _, errs := find(t, v, Query{Subject: alice}); len(errs) != 1 || check.Of(errs[0]) != check.Incomplete || rule(errs[0]) != "LM-1" {
+	if _, _, errs := find(t, v, Query{Subject: alice}); len(errs) != 1 || check.Of(errs[0]) != check.Incomplete || rule(errs[0]) != "LM-3" {
 		t.Errorf("got %v, want check incomplete", errs)
 	}
 	if got, _, errs := find(t, v, Query{Subject: alice, Limit: 2 * maxNamed / idSize}); len(got) != 2 || len(errs) != 0 {
