@@ -8,12 +8,12 @@ BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags="$(LDFL
 TOOL     := $(GO) tool -modfile=tools/go.mod
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-.PHONY: all help build logupload demo sandbox test check fmt vet lint vuln unit e2e fuzz removal bench conformance cross reproducible size docs clean
+.PHONY: all help build logupload demo sandbox test check fmt vet lint vuln unit e2e fuzz removal faults bench bench-before conformance cross reproducible size docs clean
 
 all: test
 
 help: ## list the targets
-	@sed -n 's/^\([a-z0-9]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 build: ## bin/hallmark, a static binary
 	$(BUILD) -o bin/hallmark ./cmd/hallmark
@@ -81,8 +81,19 @@ fuzz: ## every fuzz target for FUZZTIME (default 10s)
 removal: ## take each check out, one at a time, and see that a test notices
 	REMOVAL=1 $(GO) test -count=1 -v ./internal/removal
 
+faults: build bin/sandbox ## everything that can fail while signing: the whole matrix; writes docs/faults.md
+	cd e2e && HALLMARK_SANDBOX=$(CURDIR)/bin/sandbox FAULTS=full $(GO) test -count=1 -timeout 3h ./faults -run TestMatrix -update -lanes 4
+
 bench: build bin/sandbox ## ratios against a peer in one run
 	cd e2e && $(GO) run ./bench -hallmark ../bin/hallmark
+
+# BEFORE is the commit of the version to compare with.
+bench-before: build bin/sandbox ## signing 1,000 files against an earlier version: make bench-before BEFORE=COMMIT
+	@test -n "$(BEFORE)" || { echo "say which version: make bench-before BEFORE=COMMIT"; exit 2; }
+	@set -e; other=$$(mktemp -d); trap 'rm -rf "$$other"' EXIT; \
+	git archive $(BEFORE) | tar -x -C "$$other"; \
+	(cd "$$other" && $(BUILD) -o $(CURDIR)/bin/hallmark-before ./cmd/hallmark)
+	cd e2e && $(GO) run ./bench -hallmark ../bin/hallmark -before ../bin/hallmark-before -runs 7
 
 cross: ## every platform
 	@set -e; for p in $(PLATFORMS); do \
@@ -102,6 +113,7 @@ reproducible: ## the same bytes twice, from two folders
 docs: ## the pages that are made from the code
 	$(GO) test -count=1 ./cmd/hallmark -run TestReference -update
 	$(GO) test -count=1 ./internal/specmap -run TestCurrent -update
+	$(GO) test -count=1 ./internal/boundmap -run TestCurrent -update
 	$(GO) run ./internal/vectors/write -doc docs/vectors.md
 
 size: build ## the binary against its budget of 20 MB

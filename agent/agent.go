@@ -41,11 +41,11 @@ var ErrRunning = errors.New("an agent is running already")
 const (
 	version    = 1
 	socketName = "agent.sock"
-	maxMessage = 256 << 10
-	maxLeaf    = 32 << 10 // LM-4
-	maxScope   = 4 << 10
-	maxKeys    = 16
-	maxAtOnce  = 16
+	maxMessage = 256 << 10       // bytes of a message of the agent
+	maxLeaf    = 32 << 10        // bytes of a certificate (LM-4)
+	maxScope   = 4 << 10         // bytes of a scope
+	maxKeys    = 16              // keys that the agent holds
+	maxAtOnce  = 16              // connections at a time
 	talkTime   = 5 * time.Second // for one question and its answer
 
 	pendingLife = 5 * time.Minute // of a key without a certificate: a login takes that long

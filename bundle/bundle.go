@@ -18,21 +18,20 @@ const MediaType = "application/vnd.dev.sigstore.bundle.v0.3+json"
 // Limits of what is read (rules LM-2..LM-4).
 const (
 	MaxSize       = 16 << 20 // bytes of one bundle
-	MaxEntries    = 32
-	MaxTimestamps = 32
-	MaxChain      = 10
-	MaxProof      = 63
-	MaxCheckpoint = 64 << 10
-	MaxCert       = 32 << 10
-	MaxTimestamp  = 64 << 10
-	MaxBody       = 1 << 20
+	MaxEntries    = 32       // log entries of a bundle
+	MaxTimestamps = 32       // timestamps of a bundle
+	MaxChain      = 10       // certificates of a chain
+	MaxProof      = 63       // hashes of an inclusion proof
+	MaxCheckpoint = 64 << 10 // bytes of a checkpoint
+	MaxCert       = 32 << 10 // bytes of a certificate
+	MaxTimestamp  = 64 << 10 // bytes of a timestamp
+	MaxBody       = 1 << 20  // bytes of the body of a log entry
 )
 
 // maxAttestationBody bounds the body of a dsse or intoto entry (LM-4).
-const maxAttestationBody = 100 << 10
+const maxAttestationBody = 100 << 10 // bytes of the body of a dsse or intoto entry
 
-// maxText bounds identifiers: media types, hints, key ids, kinds.
-const maxText = 4 << 10
+const maxText = 4 << 10 // bytes of a media type, a hint, a key id or a kind
 
 // A Version is the version of the bundle format that a claim was read from.
 type Version int

@@ -12,8 +12,8 @@ import (
 
 // Bounds of a statement (LM-3).
 const (
-	maxSubjects = 1024
-	maxDigests  = 32
+	maxSubjects = 1024 // subjects that are looked at for hash functions
+	maxDigests  = 32   // digests of a subject that are looked at
 )
 
 // Hashes returns the functions that the artifact must be hashed with to verify

@@ -14,8 +14,7 @@ import (
 	"github.com/hallmarksign/hallmark/internal/strictjson"
 )
 
-// maxDetached bounds a detached signature or certificate file, in any encoding.
-const maxDetached = 64 << 10
+const maxDetached = 64 << 10 // bytes of a detached certificate, in any encoding
 
 // ParseLegacy reads the JSON that cosign wrote before there were bundles:
 // {"base64Signature", "cert", "rekorBundle"}. The result counts as version 0.1:

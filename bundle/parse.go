@@ -1,10 +1,8 @@
 package bundle
 
 import (
-	"bufio"
 	"errors"
 	"io"
-	"iter"
 
 	"github.com/hallmarksign/hallmark/internal/check"
 	"github.com/hallmarksign/hallmark/internal/strictjson"
@@ -32,32 +30,10 @@ func Read(r io.Reader) (*Bundle, error) {
 	return Parse(data)
 }
 
-// ParseLines reads bundles from JSON lines, one at a time. Each line gives a
-// bundle or an error, in order; an empty line is an error. After an error of
-// check fs, or a line longer than MaxSize, nothing more is read. An empty reader
-// yields nothing, which is no success either.
-func ParseLines(r io.Reader) iter.Seq2[*Bundle, error] {
-	return func(yield func(*Bundle, error) bool) {
-		lines := bufio.NewScanner(r)
-		lines.Buffer(nil, MaxSize+2) // a line, its line break, and room to notice one byte more
-		for lines.Scan() {
-			if !yield(Parse(lines.Bytes())) {
-				return
-			}
-		}
-		if err := lines.Err(); err != nil {
-			yield(nil, unreadable(err))
-		}
-	}
-}
-
 // unreadable translates what a reader reports.
 func unreadable(err error) error {
 	if refused, ok := errors.AsType[*check.Error](err); ok {
 		return refused
-	}
-	if errors.Is(err, bufio.ErrTooLong) {
-		return check.Refuse("LM-1", check.Limit, "has a line of more than %d bytes", MaxSize)
 	}
 	return check.Refuse("", check.FS, "reading the bundle: %w", err)
 }

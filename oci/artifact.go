@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/hallmarksign/hallmark/internal/check"
@@ -50,6 +51,15 @@ func (p Platform) String() string {
 
 // Ref names the artifact by digest: what was resolved, and nothing else.
 func (a Artifact) Ref() string { return a.Repository + "@" + a.Digest }
+
+// PublicName names the repository in what is published: of a layout on disk, whose
+// place is nobody else's business, the last element of its path.
+func (a Artifact) PublicName() string {
+	if path, ok := strings.CutPrefix(a.Repository, layoutPrefix); ok {
+		return layoutPrefix + filepath.Base(path)
+	}
+	return a.Repository
+}
 
 // String is Ref.
 func (a Artifact) String() string { return a.Ref() }
@@ -125,7 +135,12 @@ func (c *Client) Pin(ctx context.Context, ref string) (Artifact, error) {
 func (c *Client) find(ctx context.Context, ref string, pin bool) (Artifact, error) {
 	ref = strings.TrimPrefix(ref, "docker://")
 	if path, ok := strings.CutPrefix(ref, layoutPrefix); ok {
-		return resolveLayout(path)
+		a, err := resolveLayout(path)
+		if err != nil || c.config.SignatureRepository == "" {
+			return a, err
+		}
+		a.extras, err = c.extras(nil)
+		return a, err
 	}
 	r, err := parseReference(ref)
 	if err != nil {
@@ -142,7 +157,9 @@ func (c *Client) find(ctx context.Context, ref string, pin bool) (Artifact, erro
 		if err != nil {
 			return Artifact{}, err
 		}
-		a = artifactOf(doc)
+		if a, err = artifactOf(doc); err != nil {
+			return Artifact{}, err
+		}
 	}
 	a.Name, a.Repository, a.Tag = ref, r.context(), r.tag
 	a.source, a.extras = from, extras
@@ -183,7 +200,7 @@ func resolve(ctx context.Context, from source, tag, digest string) (*document, e
 	return doc, nil
 }
 
-func artifactOf(d *document) Artifact {
+func artifactOf(d *document) (Artifact, error) {
 	a := Artifact{Digest: d.digest, MediaType: d.media, Size: int64(len(d.raw)), ArtifactType: d.ArtifactType}
 	for _, child := range d.children() {
 		if !isDocumentType(child.MediaType) {
@@ -195,5 +212,5 @@ func artifactOf(d *document) Artifact {
 		}
 		a.Platforms = append(a.Platforms, p)
 	}
-	return a
+	return a, d.bounded()
 }

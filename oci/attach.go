@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/hallmarksign/hallmark/bundle"
@@ -47,15 +48,9 @@ const (
 // the same each time. A message signature goes to the tag .sig and needs its
 // payload, an envelope goes to the tag .att.
 func (c *Client) Attach(ctx context.Context, a Artifact, s Signature, to Storage) ([]Attached, error) {
-	into, ok := a.extras.(*repository)
-	if !ok {
-		return nil, check.Refuse("OC-9", check.Usage, "want an image in a registry to attach to, got %q", a.Repository)
-	}
-	if a.Pinned() {
-		return nil, check.Refuse("OC-2", check.Internal, "want a resolved image")
-	}
-	if to&Both == 0 || to&^Both != 0 {
-		return nil, check.Refuse("OC-9", check.Usage, "storage is %d, want referrers, tags or both", to)
+	into, err := a.attachable(to)
+	if err != nil {
+		return nil, err
 	}
 	b, err := bundle.Parse(s.Bundle)
 	if err != nil {
@@ -79,15 +74,27 @@ func (c *Client) Attach(ctx context.Context, a Artifact, s Signature, to Storage
 	return all, nil
 }
 
+// attachable returns where to attach what belongs to an image.
+func (a Artifact) attachable(to Storage) (store, error) {
+	into, ok := a.extras.(store)
+	if !ok || a.Pinned() {
+		return nil, check.Refuse("OC-2", check.Internal, "want a resolved image")
+	}
+	if to&Both == 0 || to&^Both != 0 {
+		return nil, check.Refuse("OC-9", check.Usage, "storage is %d, want referrers, tags or both", to)
+	}
+	return into, nil
+}
+
 // attachReferrer sends bundle, config, manifest and then, if the registry does
 // not list referrers itself, the listing (OC-9).
-func (c *Client) attachReferrer(ctx context.Context, into *repository, a Artifact, b *bundle.Bundle, raw []byte) (Attached, error) {
+func (c *Client) attachReferrer(ctx context.Context, into store, a Artifact, b *bundle.Bundle, raw []byte) (Attached, error) {
 	doc, err := c.referrerOf(a, b, raw)
 	if err != nil {
 		return Attached{}, err
 	}
-	at := Attached{Where: WhereReferrers, Ref: into.String() + "@" + doc.digest}
-	if known, err := into.referrers(ctx, a.Digest); err == nil && lists(known, doc.digest) {
+	at := Attached{Where: whereListed(into), Ref: into.String() + "@" + doc.digest}
+	if known, err := isListed(ctx, into, a.Digest, doc.digest); err == nil && known {
 		at.Before = true
 		return at, confirm(ctx, into, doc)
 	}
@@ -101,26 +108,26 @@ func (c *Client) attachReferrer(ctx context.Context, into *repository, a Artifac
 	if err != nil {
 		return at, err
 	}
-	where, wrote, err := into.link(ctx, a.Digest, doc, accepted)
+	where, wrote, err := into.link(ctx, a.Digest, []descriptor{listedAs(doc)}, accepted)
 	if err != nil {
 		return at, err
 	}
-	at.Where, at.Before = where, !wrote
+	at.Where, at.Before = where[doc.digest], !wrote
 	_, err = fetch(ctx, into, doc.descriptor())
 	return at, err
 }
 
-func lists(all []descriptor, digest string) bool {
-	for _, d := range all {
-		if d.Digest == digest {
-			return true
-		}
-	}
-	return false
+// isListed says whether a place lists a manifest for its subject.
+func isListed(ctx context.Context, in source, subject, digest string) (found bool, err error) {
+	err = in.referrers(ctx, subject, func(d descriptor) bool {
+		found = d.Digest == digest
+		return !found
+	})
+	return found, err
 }
 
 // confirm reads a manifest back and asks for what it holds (O32).
-func confirm(ctx context.Context, in *repository, doc *document) error {
+func confirm(ctx context.Context, in store, doc *document) error {
 	if _, err := fetch(ctx, in, doc.descriptor()); err != nil {
 		return err
 	}
@@ -136,35 +143,68 @@ func confirm(ctx context.Context, in *repository, doc *document) error {
 	return nil
 }
 
-// link makes sure that a manifest that was written is listed for its subject. A
+// link makes sure that manifests that were written are listed for their subject. A
 // registry that says nothing about the subject may still list referrers, and one
 // that lists may need a moment.
-func (r *repository) link(ctx context.Context, subject string, doc *document, accepted bool) (where string, wrote bool, err error) {
-	for tries := 0; ; tries++ {
-		all, err := r.referrers(ctx, subject)
-		if errors.Is(err, errMissing) {
-			break
-		}
-		if err != nil {
-			return "", false, err
-		}
-		if lists(all, doc.digest) {
-			return WhereReferrers, true, nil
-		}
-		if tries >= 4 {
-			if accepted {
-				return "", false, check.Refuse("OC-9", check.Server, "%q took manifest %s and does not list it", r.String(), doc.digest)
-			}
-			break // it lists, but not this: what other clients fall back to will be right
-		}
-		if err := r.client.sleep(ctx, r.client.jitter(r.client.settle<<tries)); err != nil {
-			return "", false, &check.Error{Check: check.Net, Rule: "OC-9", Field: r.String(), Err: err}
-		}
+func (r *repository) link(ctx context.Context, subject string, all []descriptor, accepted bool) (map[string]string, bool, error) {
+	where := map[string]string{}
+	for _, d := range all {
+		where[d.Digest] = WhereReferrers
 	}
+	left, err := r.unlinked(ctx, subject, all, accepted)
+	if err != nil || len(left) == 0 {
+		return where, true, err
+	}
+	for _, d := range left {
+		where[d.Digest] = WhereFallback
+	}
+	wrote, err := r.update(ctx, listed(subject, left...))
+	return where, wrote, err
+}
+
+// listedAs is how a listing describes a referrer.
+func listedAs(doc *document) descriptor {
 	d := doc.descriptor()
 	d.ArtifactType, d.Annotations = doc.kind(), doc.Annotations
-	wrote, err = r.update(ctx, listed(subject, d))
-	return WhereFallback, wrote, err
+	return d
+}
+
+// unlinked waits until the registry lists manifests for their subject, and returns
+// those that it does not list.
+func (r *repository) unlinked(ctx context.Context, subject string, all []descriptor, accepted bool) ([]descriptor, error) {
+	for tries := 0; ; tries++ {
+		missing := map[string]bool{}
+		for _, d := range all {
+			missing[d.Digest] = true
+		}
+		err := r.referrers(ctx, subject, func(d descriptor) bool {
+			delete(missing, d.Digest)
+			return len(missing) > 0
+		})
+		if errors.Is(err, errMissing) {
+			return all, nil
+		}
+		long := errors.Is(err, errTooLong)
+		if err != nil && !long {
+			return nil, err
+		}
+		if long && accepted {
+			return nil, nil // it has seen the subject; its listing is too long to look
+		}
+		all = slices.DeleteFunc(slices.Clone(all), func(d descriptor) bool { return !missing[d.Digest] })
+		if len(all) == 0 {
+			return nil, nil
+		}
+		if tries >= 4 && accepted {
+			return nil, check.Refuse("OC-9", check.Server, "%q took manifest %s and does not list it", r.String(), all[0].Digest)
+		}
+		if tries >= 4 || long {
+			return all, nil // it lists, but not these: what other clients fall back to will be right
+		}
+		if err := r.client.sleep(ctx, r.client.jitter(r.client.settle<<tries)); err != nil {
+			return nil, &check.Error{Check: check.Net, Rule: "OC-9", Field: r.String(), Err: err}
+		}
+	}
 }
 
 // referrerOf makes the manifest that holds a bundle (OC-2), with the annotations
@@ -189,7 +229,7 @@ func (c *Client) referrerOf(a Artifact, b *bundle.Bundle, raw []byte) (*document
 	return writeDocument(content{
 		ArtifactType: b.MediaType,
 		Config:       &descriptor{MediaType: typeEmpty, Size: 2, Digest: emptyDigest, ArtifactType: b.MediaType},
-		Layers:       &[]descriptor{{MediaType: b.MediaType, Size: int64(len(raw)), Digest: sum(raw)}},
+		Layers:       &descriptors{{MediaType: b.MediaType, Size: int64(len(raw)), Digest: sum(raw)}},
 		Subject:      &subject,
 		Annotations:  notes,
 	}, typeManifest)
@@ -211,7 +251,7 @@ func (c *Client) created(b *bundle.Bundle) time.Time {
 }
 
 // attachOld adds a layer to the manifest under an old tag.
-func attachOld(ctx context.Context, into *repository, a Artifact, b *bundle.Bundle, payload []byte) (Attached, error) {
+func attachOld(ctx context.Context, into store, a Artifact, b *bundle.Bundle, payload []byte) (Attached, error) {
 	l, err := oldLayerOf(b, payload, a.Digest)
 	if err != nil {
 		return Attached{}, err
@@ -224,17 +264,24 @@ func attachOld(ctx context.Context, into *repository, a Artifact, b *bundle.Bund
 	if _, err := into.writeBlob(ctx, l.descriptor, nil, inMemory(l.data)); err != nil {
 		return at, err
 	}
-	wrote, err := into.update(ctx, merge{tag: tag, add: func(old *document) (*document, error) {
-		if old != nil && l.holds(old) {
+	wrote, err := into.update(ctx, withLayers(ctx, into, tag, l.suffix, l.descriptor))
+	at.Before = !wrote
+	return at, err
+}
+
+// withLayers returns the merge that adds layers to the manifest at an old tag. What the
+// layers announce is there already.
+func withLayers(ctx context.Context, into store, tag, suffix string, layers ...descriptor) merge {
+	return merge{tag: tag, add: func(old *document) (*document, error) {
+		lack := missingIn(old, layers)
+		if len(lack) == 0 {
 			return old, nil
 		}
-		doc, config, err := l.appended(old)
+		doc, config, err := appended(suffix, old, lack...)
 		if err != nil {
 			return nil, err
 		}
 		_, err = into.writeBlob(ctx, *doc.Config, nil, inMemory(config))
 		return doc, err
-	}})
-	at.Before = !wrote
-	return at, err
+	}}
 }

@@ -88,7 +88,7 @@ func TestOC2_ManifestIsWhatOthersWrite(t *testing.T) {
 	want := content{
 		SchemaVersion: 2, MediaType: typeManifest, ArtifactType: media,
 		Config:  &descriptor{MediaType: "application/vnd.oci.empty.v1+json", Size: 2, Digest: emptyDigest, ArtifactType: media},
-		Layers:  &[]descriptor{{MediaType: media, Size: int64(len(raw)), Digest: sum(raw)}},
+		Layers:  &descriptors{{MediaType: media, Size: int64(len(raw)), Digest: sum(raw)}},
 		Subject: &subject,
 		Annotations: map[string]string{
 			"org.opencontainers.image.created":  "2026-03-01T12:00:00Z",

@@ -55,8 +55,7 @@ func AuthPaths(getenv func(string) string) []string {
 	return paths
 }
 
-// maxAuthFile bounds a credential file, in bytes.
-const maxAuthFile = 4 << 20
+const maxAuthFile = 4 << 20 // bytes of a file with credentials
 
 type authFile struct {
 	Auths   map[string]authEntry `json:"auths"`

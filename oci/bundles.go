@@ -1,10 +1,14 @@
 package oci
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
+	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/hallmarksign/hallmark/bundle"
 	"github.com/hallmarksign/hallmark/internal/check"
@@ -35,10 +39,12 @@ type Found struct {
 
 // Bundles yields what is attached to an image and claims to be a signature or an
 // attestation of it: by the referrers API, at the fallback tag, at the old tags,
-// in this order, each place asked only if the caller goes on. What can't be
-// read is yielded as an error, with where it was found, and is never silence. No
-// more than limit candidates are read, limit ≥ 1; one more is an error of check
-// limit. Nothing at all means that no signature was found.
+// in this order, each place asked only if the caller goes on, and of each place the
+// newest first, as far as it says. What can't be read is yielded as an error, with
+// where it was found, and is never silence: it has the digest of the candidate that it
+// is about, and none if a place may hold more. No more than limit candidates are read,
+// limit ≥ 1; one more is an error of check limit. Nothing at all means that no signature
+// was found.
 func (c *Client) Bundles(ctx context.Context, a Artifact, limit int) iter.Seq2[Found, error] {
 	return func(yield func(Found, error) bool) {
 		if a.extras == nil || limit < 1 {
@@ -71,26 +77,36 @@ func isBundleType(t string) bool {
 }
 
 func (l *listing) api() bool {
-	where := WhereReferrers
-	if _, ok := l.a.extras.(*layout); ok {
-		where = WhereLayout
-	}
-	all, err := l.a.extras.referrers(l.ctx, l.a.Digest)
-	if errors.Is(err, errMissing) {
+	where := whereListed(l.a.extras)
+	var all []candidate
+	err := l.a.extras.referrers(l.ctx, l.a.Digest, func(d descriptor) bool {
+		all = l.add(all, d)
 		return true
+	})
+	if !l.referrers(where, all) {
+		return false
 	}
-	if err != nil {
-		return l.yield(Found{Where: where}, err)
+	return err == nil || errors.Is(err, errMissing) || l.yield(Found{Where: where}, err)
+}
+
+// whereListed names the own listing of a place.
+func whereListed(place source) string {
+	if _, ok := place.(*layout); ok {
+		return WhereLayout
 	}
-	return l.each(where, all)
+	return WhereReferrers
 }
 
 func (l *listing) fallback() bool {
-	all, err := readFallback(l.ctx, l.a.extras, l.a.Digest)
+	list, err := readFallback(l.ctx, l.a.extras, l.a.Digest)
 	if err != nil {
 		return l.yield(Found{Where: WhereFallback}, err)
 	}
-	return l.each(WhereFallback, all)
+	var all []candidate
+	for _, d := range list {
+		all = l.add(all, d)
+	}
+	return l.referrers(WhereFallback, all)
 }
 
 // readFallback reads the listing at the fallback tag; nil if there is none.
@@ -100,7 +116,7 @@ func readFallback(ctx context.Context, from source, digest string) ([]descriptor
 		return nil, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, unread(fallbackTag(digest), err)
 	}
 	if !doc.index() {
 		return nil, check.Refuse("OC-3", check.OCI, "%q is of type %q, want %q", fallbackTag(digest), doc.media, typeIndex)
@@ -108,42 +124,74 @@ func readFallback(ctx context.Context, from source, digest string) ([]descriptor
 	return doc.children(), nil
 }
 
-// candidate says whether a listed referrer may be a bundle. Registries that do
-// not know artifact types list the type of the config, or nothing.
-func candidate(d descriptor) bool {
-	return isManifestType(d.MediaType) && (isBundleType(d.ArtifactType) || vague(d))
+// A candidate is what is kept of a listed referrer that may be a bundle until it is
+// its turn.
+type candidate struct {
+	descriptor       // type, size and digest
+	vague      bool  // its artifact type says nothing
+	made       int64 // seconds; as it says
 }
 
-func vague(d descriptor) bool { return d.ArtifactType == "" || d.ArtifactType == typeEmpty }
-
-// take counts a candidate; false after it has said that there are too many.
-func (l *listing) take(where string) bool {
-	if l.left == 0 {
-		l.yield(Found{Where: where}, check.Refuse("OC-8", check.Limit, "image has more than %d candidates for signatures", l.limit))
-		return false
+// add adds a listed referrer, if it may be a bundle and was not met before. Registries
+// that do not know artifact types list the type of the config, or nothing.
+func (l *listing) add(all []candidate, d descriptor) []candidate {
+	vague := d.ArtifactType == "" || d.ArtifactType == typeEmpty
+	if l.seen[d.Digest] || !isManifestType(d.MediaType) || !vague && !isBundleType(d.ArtifactType) {
+		return all
 	}
-	l.left--
-	return true
+	l.seen[d.Digest] = true
+	c := candidate{descriptor: descriptor{MediaType: d.MediaType, Size: d.Size, Digest: d.Digest}, vague: vague}
+	if t, err := time.Parse(time.RFC3339, d.Annotations[noteCreated]); err == nil {
+		c.made = t.Unix()
+	}
+	return append(all, c)
 }
 
-func (l *listing) each(where string, all []descriptor) bool {
-	for _, d := range all {
-		if l.seen[d.Digest] || !candidate(d) {
-			continue
-		}
-		l.seen[d.Digest] = true
-		if !l.take(where) {
-			return false
-		}
-		found, err := l.referrer(d)
-		if found == nil && err == nil {
-			continue
-		}
-		if found == nil {
+// referrers yields the bundles of listed referrers. Of two that say nothing else, the
+// one that is listed later is newer.
+func (l *listing) referrers(where string, all []candidate) bool {
+	slices.Reverse(all)
+	slices.SortStableFunc(all, func(a, b candidate) int { return cmp.Compare(b.made, a.made) })
+	return l.each(where, len(all), func(i int) (*Found, error) {
+		found, err := l.referrer(all[i])
+		if found == nil && err != nil {
 			found = &Found{}
 		}
-		found.Where, found.Digest = where, d.Digest
-		if !l.yield(*found, err) {
+		if found != nil {
+			found.Digest = all[i].Digest
+		}
+		return found, err
+	})
+}
+
+// each yields what read returns for 0 to n-1, in this order: one alone, which is as a
+// rule the only one or the one that is wanted, and then a few at a time. Nil is
+// nothing.
+func (l *listing) each(where string, n int, read func(i int) (*Found, error)) bool {
+	width := 1
+	for next := 0; next < n; width = parallel {
+		width = min(width, n-next, l.left)
+		if width == 0 {
+			l.yield(Found{Where: where}, check.Refuse("OC-8", check.Limit, "image has more than %d candidates for signatures", l.limit).
+				WithNext("remove what is not wanted from the image with hallmark image clean, or verify a bundle with --bundle FILE"))
+			return false
+		}
+		found, errs := make([]*Found, width), make([]error, width)
+		var readers sync.WaitGroup
+		for i := range width {
+			readers.Go(func() { found[i], errs[i] = read(next + i) })
+		}
+		readers.Wait()
+		l.left, next = l.left-width, next+width
+		for i, f := range found {
+			if f == nil {
+				continue
+			}
+			if f.Where = where; !l.yield(*f, errs[i]) {
+				return false
+			}
+		}
+		if l.ctx.Err() != nil {
 			return false
 		}
 	}
@@ -151,12 +199,12 @@ func (l *listing) each(where string, all []descriptor) bool {
 }
 
 // referrer reads one candidate; nil if it turns out to be something else.
-func (l *listing) referrer(d descriptor) (*Found, error) {
-	doc, err := fetch(l.ctx, l.a.extras, d)
+func (l *listing) referrer(c candidate) (*Found, error) {
+	doc, err := fetch(l.ctx, l.a.extras, c.descriptor)
 	if err != nil {
 		return nil, err
 	}
-	if vague(d) && !isBundleType(doc.kind()) {
+	if c.vague && !isBundleType(doc.kind()) {
 		return nil, nil
 	}
 	return held(l.ctx, l.a.extras, doc, l.a.descriptor())

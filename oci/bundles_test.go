@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -69,7 +70,8 @@ func answer(h *host, a Artifact, media string, body string) {
 
 func listOf(t *testing.T, all ...descriptor) string {
 	t.Helper()
-	return string(must(writeDocument(content{Manifests: &all}, typeIndex))(t).raw)
+	list := descriptors(all)
+	return string(must(writeDocument(content{Manifests: &list}, typeIndex))(t).raw)
 }
 
 func TestOC2_ReferrersThatAreNotWhatTheySay(t *testing.T) {
@@ -145,9 +147,15 @@ func TestOC2_ReferrersThatAreNotWhatTheySay(t *testing.T) {
 				t.Fatalf("found %d, %v, want one error", len(found), errs)
 			}
 			refused(t, errs[0], row.want)
-			if strings.Contains(row.name, " subject") {
-				_, err := newClient(t).Tree(t.Context(), a)
-				refused(t, err, row.want)
+			if strings.Contains(row.name, " subject") { // it belongs to nothing, which is said
+				tree := must(newClient(t).Tree(t.Context(), a))(t)
+				if last := tree[len(tree)-1]; check.Of(last.Problem) != row.want {
+					t.Errorf("tree ends with %+v, want a problem of check %q", last, row.want)
+				}
+				report := must(newClient(t).Copy(t.Context(), a, newHost(t).name+"/app:1"))(t)
+				if len(report.Left) != 1 {
+					t.Errorf("left %+v, want one", report.Left)
+				}
 			}
 		})
 	}
@@ -175,26 +183,30 @@ func TestOC5_OC8_Documents(t *testing.T) {
 		want       check.Check
 		text       string
 	}{
-		"image":                     {layers(1), typeManifest, "", ""},
-		"image, with parameter":     {layers(1), typeManifest + "; charset=utf-8", "", ""},
-		"index":                     {children(1), typeIndex, "", ""},
-		"OC-5 type of a blob":       {layers(1), "application/json", check.OCI, `of type "application/json"`},
-		"OC-5 no type":              {layers(1), "", check.OCI, `of type ""`},
-		"OC-8 as long as may be":    {padded(MaxManifest), typeManifest, "", ""},
-		"OC-8 one byte more":        {padded(MaxManifest + 1), typeManifest, check.Limit, "more than"},
-		"OC-8 as many layers":       {layers(MaxLayers), typeManifest, "", ""},
-		"OC-8 one layer more":       {layers(MaxLayers + 1), typeManifest, check.Limit, "layers"},
-		"OC-8 as many children":     {children(MaxLayers), typeIndex, "", ""},
-		"OC-8 one child more":       {children(MaxLayers + 1), typeIndex, check.Limit, "manifests"},
-		"OC-1 size 0":               {strings.Replace(layers(1), `"size":2`, `"size":0`, 1), typeManifest, "", ""},
-		"OC-1 layer of size -1":     {strings.Replace(layers(1), `"size":2`, `"size":-1`, 1), typeManifest, check.OCI, "layers[0]: size is -1"},
-		"OC-1 child of size -1":     {strings.Replace(children(1), `"size":2`, `"size":-1`, 1), typeIndex, check.OCI, "manifests[0]: size is -1"},
-		"OC-1 config of size -1":    {strings.Replace(layers(0), `"size":2`, `"size":-1`, 1), typeManifest, check.OCI, "config: size is -1"},
-		"OC-1 config without":       {strings.Replace(layers(0), emptyDigest, "x", 1), typeManifest, check.OCI, `config: digest is "x"`},
-		"OC-1 subject of size -1":   {strings.Replace(layers(0), "{", `{"subject":{"size":-1,"digest":"`+emptyDigest+`"},`, 1), typeManifest, check.OCI, "subject: size is -1"},
-		"OC-1 subject of no digest": {strings.Replace(layers(0), "{", `{"subject":{"size":1,"digest":""},`, 1), typeManifest, check.OCI, "subject: digest is"},
+		"image":                                    {layers(1), typeManifest, "", ""},
+		"image, with parameter":                    {layers(1), typeManifest + "; charset=utf-8", "", ""},
+		"index":                                    {children(1), typeIndex, "", ""},
+		"OC-5 type of a blob":                      {layers(1), "application/json", check.OCI, `of type "application/json"`},
+		"OC-5 no type":                             {layers(1), "", check.OCI, `of type ""`},
+		"OC-8 as long as may be":                   {padded(MaxManifest), typeManifest, "", ""},
+		"OC-8 one byte more":                       {padded(MaxManifest + 1), typeManifest, check.Limit, "more than"},
+		"OC-8 as many layers":                      {layers(MaxLayers), typeManifest, "", ""},
+		"OC-8 one layer more":                      {layers(MaxLayers + 1), typeManifest, check.Limit, "layers"},
+		"OC-8 as many children":                    {children(MaxLayers), typeIndex, "", ""},
+		"OC-8 one child more":                      {children(MaxLayers + 1), typeIndex, check.Limit, "manifests"},
+		"OC-8 more than there may be in a listing": {`{"schemaVersion":2,"manifests":[` + strings.Repeat("{},", MaxReferrers) + "{}]}", typeIndex, check.Limit, "more than 100000 elements"},
+		"OC-1 size 0":                              {strings.Replace(layers(1), `"size":2`, `"size":0`, 1), typeManifest, "", ""},
+		"OC-1 layer of size -1":                    {strings.Replace(layers(1), `"size":2`, `"size":-1`, 1), typeManifest, check.OCI, "layers[0]: size is -1"},
+		"OC-1 child of size -1":                    {strings.Replace(children(1), `"size":2`, `"size":-1`, 1), typeIndex, check.OCI, "manifests[0]: size is -1"},
+		"OC-1 config of size -1":                   {strings.Replace(layers(0), `"size":2`, `"size":-1`, 1), typeManifest, check.OCI, "config: size is -1"},
+		"OC-1 config without":                      {strings.Replace(layers(0), emptyDigest, "x", 1), typeManifest, check.OCI, `config: digest is "x"`},
+		"OC-1 subject of size -1":                  {strings.Replace(layers(0), "{", `{"subject":{"size":-1,"digest":"`+emptyDigest+`"},`, 1), typeManifest, check.OCI, "subject: size is -1"},
+		"OC-1 subject of no digest":                {strings.Replace(layers(0), "{", `{"subject":{"size":1,"digest":""},`, 1), typeManifest, check.OCI, "subject: digest is"},
 	} {
-		_, err := readDocument([]byte(row.raw), row.media)
+		doc, err := readDocument([]byte(row.raw), row.media)
+		if err == nil {
+			err = doc.bounded()
+		}
 		if check.Of(err) != row.want || err != nil && !strings.Contains(err.Error(), row.text) {
 			t.Errorf("%s: got %v, want check %q with %q", name, err, row.want, row.text)
 		}
@@ -258,6 +270,7 @@ func TestOC3_AnswersOfTheListing(t *testing.T) {
 		w.Header().Set("Link", link)
 		fmt.Fprint(w, listOf(t, all...))
 	}
+	large := listOf(t, descriptor{MediaType: typeManifest, Digest: emptyDigest, ArtifactType: "x", Annotations: map[string]string{"x": strings.Repeat("x", MaxManifest-1000)}})
 	n := 0
 	rows := []struct {
 		name  string
@@ -285,15 +298,19 @@ func TestOC3_AnswersOfTheListing(t *testing.T) {
 		{"O14 500", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(500) }, check.Net},
 		{"400", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(400) }, check.Net},
 		{"O13 too many", func(w http.ResponseWriter, r *http.Request) {
-			k := 0
-			if r.URL.Query().Get("k") != "" {
-				k = 600
-			}
-			page(w, `<?k=1>; rel="next"`, many[k:min(k+600, len(many))]...)
+			const size = 20_000
+			k, _ := strconv.Atoi(r.URL.Query().Get("k"))
+			page(w, fmt.Sprintf(`<?k=%d>; rel="next"`, k+size), many[k:min(k+size, len(many))]...)
 		}, check.Limit},
 		{"O13 pages for ever", func(w http.ResponseWriter, r *http.Request) {
 			n++
-			page(w, fmt.Sprintf(`<%s?n=%d>; rel="next"`, r.URL.Path, n), many[n%len(many)])
+			page(w, fmt.Sprintf(`<%s?n=%d>; rel="next"`, r.URL.Path, n), many[n])
+		}, check.Limit},
+		{"O13 bytes for ever", func(w http.ResponseWriter, r *http.Request) {
+			n++
+			w.Header().Set("Content-Type", typeIndex)
+			w.Header().Set("Link", fmt.Sprintf(`<?n=%d>; rel="next"`, n))
+			fmt.Fprint(w, strings.Replace(large, emptyDigest, many[n].Digest, 1))
 		}, check.Limit},
 		{"O13 same page", func(w http.ResponseWriter, r *http.Request) { page(w, `<`+r.URL.RequestURI()+`>; rel="next"`, many[0]) }, check.OCI},
 		{"O13 other host", func(w http.ResponseWriter, r *http.Request) { page(w, `<http://127.0.0.1:1/v2/>; rel="next"`, many[0]) }, check.OCI},
@@ -360,9 +377,15 @@ func TestOC3_PagesAreFollowed(t *testing.T) {
 		fmt.Fprint(w, listOf(t, descriptor{MediaType: typeManifest, Digest: sum([]byte(n)), Size: 1}))
 		return true
 	})
-	all := must(c.repository(h.name, "app").referrers(t.Context(), a.Digest))(t)
-	if len(all) != 3 {
-		t.Errorf("got %d entries of 3 pages, want 3", len(all))
+	for want := 3; want > 0; want-- { // to the end, or as far as is asked for
+		n := 0
+		err := c.repository(h.name, "app").referrers(t.Context(), a.Digest, func(descriptor) bool {
+			n++
+			return n < want || want == 3
+		})
+		if n != want || err != nil {
+			t.Errorf("got %d entries of 3 pages, %v, want %d", n, err, want)
+		}
 	}
 }
 
@@ -391,7 +414,7 @@ func TestO15_FallbackTag(t *testing.T) {
 		must(c.Attach(t.Context(), a, Signature{Bundle: raw}, Referrers))(t)
 		must(c.Attach(t.Context(), b, Signature{Bundle: raw}, Referrers))(t)
 		ours, theirs := must(r.manifest(t.Context(), fallbackTag(a.Digest)))(t), must(r.manifest(t.Context(), fallbackTag(b.Digest)))(t)
-		both := slices.Concat(theirs.children(), ours.children())
+		both := descriptors(slices.Concat(theirs.children(), ours.children()))
 		push1(t, r, fallbackTag(a.Digest), must(writeDocument(content{Manifests: &both}, typeIndex))(t))
 		found, errs := collect(t, c, a)
 		if len(found) != 1 || len(errs) != 1 {
@@ -502,7 +525,7 @@ func TestOC4_OldSignatureVerifies(t *testing.T) {
 		}
 		verified(t, w, f, a.Digest)
 	}
-	if got, want := found[0].Bundle.Timestamps, sameBundle(t, made.JSON).Timestamps; !cmp.Equal(got, want) {
+	if got, want := found[1].Bundle.Timestamps, sameBundle(t, made.JSON).Timestamps; !cmp.Equal(got, want) {
 		t.Errorf("%d timestamps, want the %d of the bundle", len(got), len(want))
 	}
 }
@@ -579,7 +602,7 @@ func TestOC4_OldSignaturesWithOneFault(t *testing.T) {
 			l.Digest, l.Size = sum(l.data), int64(len(l.data))
 			r := c.repository(h.name, "app")
 			must(r.writeBlob(t.Context(), l.descriptor, nil, inMemory(l.data)))(t)
-			doc, _, err := l.appended(nil)
+			doc, _, err := appended(l.suffix, nil, l.descriptor)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -610,7 +633,7 @@ func TestBP8_OldAttestationMustBeAnEnvelope(t *testing.T) {
 	l.Digest, l.Size = sum(l.data), int64(len(l.data))
 	r := c.repository(h.name, "app")
 	must(r.writeBlob(t.Context(), l.descriptor, nil, inMemory(l.data)))(t)
-	doc, _, err := l.appended(nil)
+	doc, _, err := appended(l.suffix, nil, l.descriptor)
 	if err != nil {
 		t.Fatal(err)
 	}

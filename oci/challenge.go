@@ -16,8 +16,8 @@ type challenge struct {
 
 // Bounds of a WWW-Authenticate field (O24).
 const (
-	maxChallenge  = 8 << 10
-	maxChallenges = 16
+	maxChallenge  = 8 << 10 // bytes of a challenge of a registry
+	maxChallenges = 16      // challenges of one answer
 )
 
 // readChallenge takes the first challenge that is understood, bearer before

@@ -3,6 +3,7 @@ package oci
 import (
 	"context"
 	"io"
+	"strings"
 	"sync"
 
 	"github.com/hallmarksign/hallmark/internal/check"
@@ -25,10 +26,11 @@ type Report struct {
 	Digest string // of the image
 	Ref    string // by digest, at its new place
 	Moved  []Moved
+	Left   []Branch // that are listed as referrers and are none; see Branch.Problem
 }
 
-// parallel is how many blobs of one manifest are sent at a time.
-const parallel = 4
+// parallel bounds what is in memory and under way at once.
+const parallel = 4 // unit: blobs of one manifest that are sent, or bundles that are read, at a time; the others wait
 
 // Copy copies an image with all that belongs to it to another place: children,
 // referrers and what refers to those, old tags. What is there already is not
@@ -50,14 +52,11 @@ func (c *Client) Copy(ctx context.Context, a Artifact, dst string) (Report, erro
 		return report, err
 	}
 	report.Ref = r.at(a.Digest)
-	cp := &copying{into: into, extras: extras}
-	err = walk(ctx, a, func(ctx context.Context, n node) error {
-		moved, err := cp.node(ctx, n)
-		if err == nil {
-			report.Moved = append(report.Moved, moved)
-		}
-		return err
-	})
+	cp := &copying{into: into, extras: extras, links: map[string]*linked{}, report: &report}
+	err = walk(ctx, a, cp.visit)
+	if lerr := cp.link(ctx); err == nil { // what was written is listed, whatever happened then
+		err = lerr
+	}
 	if err != nil || r.tag == "" {
 		return report, err
 	}
@@ -70,7 +69,38 @@ func (c *Client) Copy(ctx context.Context, a Artifact, dst string) (Report, erro
 	return report, err
 }
 
-type copying struct{ into, extras *repository }
+type copying struct {
+	into, extras *repository
+	report       *Report
+	links        map[string]*linked // by subject
+	subjects     []string           // in order
+	size         int                // bytes of annotations in links, about
+}
+
+// maxLater bounds what is remembered of referrers that are to be listed.
+const maxLater = 1 << 20 // unit: bytes of annotations; with more they are listed at once
+
+// linked are referrers of one subject that were written and are not listed yet.
+type linked struct {
+	all      []descriptor
+	moved    []int // of the report
+	accepted bool  // the registry has seen the subject of all of them
+}
+
+func (c *copying) visit(ctx context.Context, n node) error {
+	if n.fault != nil && !n.left() {
+		return n.fault
+	}
+	if n.fault != nil {
+		c.report.Left = append(c.report.Left, branchOf(n))
+		return nil
+	}
+	m, err := c.node(ctx, n)
+	if err == nil {
+		c.report.Moved = append(c.report.Moved, m)
+	}
+	return err
+}
 
 // node copies one manifest with its blobs.
 func (c *copying) node(ctx context.Context, n node) (Moved, error) {
@@ -80,7 +110,7 @@ func (c *copying) node(ctx context.Context, n node) (Moved, error) {
 	}
 	m := Moved{Kind: n.kind, Digest: n.doc.digest, MediaType: n.doc.media, Of: n.of, From: n.where, To: n.where}
 	if n.doc.ArtifactType != "" {
-		m.MediaType = n.doc.ArtifactType
+		m.MediaType = strictjson.Clip(n.doc.ArtifactType)
 	}
 	var err error
 	if m.Blobs, m.Bytes, err = copyBlobs(ctx, n, to); err != nil {
@@ -94,13 +124,52 @@ func (c *copying) node(ctx context.Context, n node) (Moved, error) {
 	if err != nil || n.kind != KindReferrer {
 		return m, err
 	}
-	m.To, _, err = to.link(ctx, n.of, n.doc, accepted)
-	return m, err
+	m.To = "" // until it is listed there
+	return m, c.later(ctx, n, accepted)
+}
+
+// later remembers a referrer that is to be listed: all of one subject together, for
+// there may be very many.
+func (c *copying) later(ctx context.Context, n node, accepted bool) error {
+	d := listedAs(n.doc)
+	for name, value := range d.Annotations {
+		c.size += len(name) + len(value)
+	}
+	if c.size > maxLater {
+		if err := c.link(ctx); err != nil {
+			return err
+		}
+	}
+	l := c.links[n.of]
+	if l == nil {
+		l = &linked{accepted: true}
+		c.links[n.of] = l
+		c.subjects = append(c.subjects, n.of)
+	}
+	l.all, l.moved, l.accepted = append(l.all, d), append(l.moved, len(c.report.Moved)), l.accepted && accepted
+	return nil
+}
+
+// link lists what was written.
+func (c *copying) link(ctx context.Context) error {
+	for _, subject := range c.subjects {
+		l := c.links[subject]
+		where, _, err := c.extras.link(ctx, subject, l.all, l.accepted)
+		if err != nil {
+			return err
+		}
+		for i, d := range l.all {
+			c.report.Moved[l.moved[i]].To = where[d.Digest]
+		}
+	}
+	c.links, c.subjects, c.size = map[string]*linked{}, nil, 0
+	return nil
 }
 
 // merged returns the merge that adds the layers under an old tag to those that the
 // target has. Other things than signatures are replaced.
 func merged(ctx context.Context, to *repository, n node) merge {
+	added := withLayers(ctx, to, n.tag, strings.TrimPrefix(n.tag, fallbackTag(n.of)), n.doc.layers()...)
 	return merge{tag: n.tag, add: func(old *document) (*document, error) {
 		if old != nil && old.digest == n.doc.digest {
 			return old, nil
@@ -108,21 +177,7 @@ func merged(ctx context.Context, to *repository, n node) merge {
 		if old == nil || (n.where != WhereSig && n.where != WhereAtt) {
 			return n.doc, nil
 		}
-		for _, d := range n.doc.layers() {
-			l := &oldLayer{descriptor: d, suffix: n.tag[len(fallbackTag(n.of)):]}
-			if l.holds(old) {
-				continue
-			}
-			doc, config, err := l.appended(old)
-			if err != nil {
-				return nil, err
-			}
-			if _, err := to.writeBlob(ctx, *doc.Config, nil, inMemory(config)); err != nil {
-				return nil, err
-			}
-			old = doc
-		}
-		return old, nil
+		return added.add(old)
 	}}
 }
 

@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"mime"
-	"slices"
 	"strings"
+
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/hallmarksign/hallmark/internal/check"
 	"github.com/hallmarksign/hallmark/internal/strictjson"
@@ -43,6 +45,20 @@ type descriptor struct {
 	ArtifactType string            `json:"artifactType,omitempty"`
 }
 
+// descriptors are counted while they are read: some bytes of a document become a
+// hundred in memory (OC-8).
+type descriptors []descriptor
+
+// UnmarshalJSONFrom implements json.UnmarshalerFrom.
+func (l *descriptors) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	*l = descriptors{} // empty is not absent
+	all, err := strictjson.List(d, MaxReferrers, func(d *jsontext.Decoder) (v descriptor, err error) {
+		return v, jsonv2.UnmarshalDecode(d, &v)
+	})
+	*l = append(*l, all...)
+	return err
+}
+
 type platform struct {
 	Architecture string   `json:"architecture"`
 	OS           string   `json:"os"`
@@ -58,8 +74,8 @@ type content struct {
 	MediaType     string            `json:"mediaType,omitempty"`
 	ArtifactType  string            `json:"artifactType,omitempty"`
 	Config        *descriptor       `json:"config,omitempty"`
-	Layers        *[]descriptor     `json:"layers,omitempty"`
-	Manifests     *[]descriptor     `json:"manifests,omitempty"`
+	Layers        *descriptors      `json:"layers,omitempty"`
+	Manifests     *descriptors      `json:"manifests,omitempty"`
 	Subject       *descriptor       `json:"subject,omitempty"`
 	Annotations   map[string]string `json:"annotations,omitempty"`
 }
@@ -96,15 +112,26 @@ func (d *document) descriptor() descriptor {
 // blobs are the config and the layers, each once.
 func (d *document) blobs() []descriptor {
 	var all []descriptor
+	seen := map[string]bool{}
 	if d.Config != nil {
-		all = append(all, *d.Config)
+		all, seen[d.Config.Digest] = append(all, *d.Config), true
 	}
 	for _, l := range d.layers() {
-		if !slices.ContainsFunc(all, func(have descriptor) bool { return have.Digest == l.Digest }) {
-			all = append(all, l)
+		if !seen[l.Digest] {
+			all, seen[l.Digest] = append(all, l), true
 		}
 	}
 	return all
+}
+
+// bounded refuses an image or index of more parts than one has. A listing of
+// signatures may have more (OC-8).
+func (d *document) bounded() error {
+	if len(d.layers()) > MaxLayers || len(d.children()) > MaxLayers {
+		return check.Refuse("OC-8", check.Limit, "manifest %s has %d layers and %d manifests, want at most %d",
+			d.digest, len(d.layers()), len(d.children()), MaxLayers)
+	}
+	return nil
 }
 
 // kind is the artifact type as a listing of referrers shows it: that of the
@@ -152,10 +179,6 @@ func (d *document) oneReading() error {
 	}
 	if !d.index() && (d.Layers == nil || d.Config == nil) {
 		return check.Refuse("OC-5", check.OCI, "image manifest %s lacks layers or config", d.digest)
-	}
-	if len(d.layers()) > MaxLayers || len(d.children()) > MaxLayers {
-		return check.Refuse("OC-8", check.Limit, "manifest %s has %d layers and %d manifests, want at most %d",
-			d.digest, len(d.layers()), len(d.children()), MaxLayers)
 	}
 	return d.announced()
 }

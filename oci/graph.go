@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/hallmarksign/hallmark/internal/check"
+	"github.com/hallmarksign/hallmark/internal/strictjson"
 )
 
 // Kinds of manifests in the graph of an image.
@@ -18,6 +19,8 @@ const (
 // A node is a manifest in the graph of an image, and how it belongs there.
 type node struct {
 	doc   *document
+	fault error      // instead of doc: why what is listed is no referrer, or can't be read
+	list  descriptor // with fault: as it is listed
 	kind  string
 	of    string     // digest of what it belongs to; "" for the image itself
 	about descriptor // of
@@ -31,13 +34,19 @@ type node struct {
 // those, and what is under old tags of each.
 type graph struct {
 	image, extras source
+	alone         bool // only what belongs to the image itself, and of a listing what is read of it
 	seen          map[string]bool
 	visit         func(ctx context.Context, n node) error
 }
 
 // walk visits the manifests of a graph; whatever a manifest needs to exist comes
-// before it: children before their index, subjects before their referrers.
+// before it: children before their index, subjects before their referrers. Anybody who
+// may push can list what is no referrer: that is visited with the fault that it has.
 func walk(ctx context.Context, a Artifact, visit func(context.Context, node) error) error {
+	return (&graph{visit: visit}).walk(ctx, a)
+}
+
+func (g *graph) walk(ctx context.Context, a Artifact) error {
 	if a.source == nil || a.extras == nil || a.Pinned() {
 		return check.Refuse("OC-1", check.Internal, "want a resolved image")
 	}
@@ -45,7 +54,7 @@ func walk(ctx context.Context, a Artifact, visit func(context.Context, node) err
 	if err != nil {
 		return err
 	}
-	g := &graph{image: a.source, extras: a.extras, seen: map[string]bool{}, visit: visit}
+	g.image, g.extras, g.seen = a.source, a.extras, map[string]bool{}
 	return g.node(ctx, node{doc: doc, from: a.source})
 }
 
@@ -58,17 +67,21 @@ func (g *graph) node(ctx context.Context, n node) error {
 	if n.depth > MaxDepth {
 		return check.Refuse("OC-8", check.Limit, "manifest %s is nested more than %d deep", n.doc.digest, MaxDepth)
 	}
-	if len(g.seen) == MaxNodes {
-		return check.Refuse("OC-8", check.Limit, "image has a graph of more than %d manifests", MaxNodes)
+	if err := g.met(n.doc.digest + n.tag); err != nil {
+		return err
 	}
-	g.seen[n.doc.digest+n.tag] = true
 	if n.kind == "" {
 		n.kind = KindImage
 		if n.doc.index() {
 			n.kind = KindIndex
 		}
 	}
-	if n.doc.index() {
+	if n.kind == KindImage || n.kind == KindIndex {
+		if err := n.doc.bounded(); err != nil {
+			return err
+		}
+	}
+	if n.doc.index() && !g.alone {
 		if err := g.children(ctx, n); err != nil {
 			return err
 		}
@@ -76,13 +89,22 @@ func (g *graph) node(ctx context.Context, n node) error {
 	if err := g.visit(ctx, n); err != nil {
 		return err
 	}
-	if n.kind == KindTag {
+	if n.kind == KindTag || n.kind == KindReferrer && g.alone {
 		return nil
 	}
 	if err := g.referrers(ctx, n); err != nil {
 		return err
 	}
 	return g.tags(ctx, n)
+}
+
+// met remembers what was visited.
+func (g *graph) met(key string) error {
+	if len(g.seen) == MaxNodes {
+		return check.Refuse("OC-8", check.Limit, "image has a graph of more than %d manifests", MaxNodes)
+	}
+	g.seen[key] = true
+	return nil
 }
 
 func (g *graph) children(ctx context.Context, n node) error {
@@ -105,15 +127,15 @@ func (g *graph) children(ctx context.Context, n node) error {
 }
 
 func (g *graph) referrers(ctx context.Context, n node) error {
-	where := WhereReferrers
-	if _, ok := g.extras.(*layout); ok {
-		where = WhereLayout
-	}
-	all, err := g.extras.referrers(ctx, n.doc.digest)
-	if err != nil && !errors.Is(err, errMissing) {
+	var all []descriptor
+	err := g.extras.referrers(ctx, n.doc.digest, func(d descriptor) bool {
+		all = append(all, descriptor{MediaType: d.MediaType, Size: d.Size, Digest: d.Digest, ArtifactType: strictjson.Clip(d.ArtifactType)})
+		return true
+	})
+	if err != nil && !errors.Is(err, errMissing) && (!g.alone || !errors.Is(err, errTooLong)) {
 		return err
 	}
-	if err := g.each(ctx, n, where, all); err != nil {
+	if err := g.each(ctx, n, whereListed(g.extras), all); err != nil {
 		return err
 	}
 	all, err = readFallback(ctx, g.extras, n.doc.digest)
@@ -125,22 +147,50 @@ func (g *graph) referrers(ctx context.Context, n node) error {
 
 func (g *graph) each(ctx context.Context, n node, where string, all []descriptor) error {
 	for _, d := range all {
-		if g.seen[d.Digest] || !isDocumentType(d.MediaType) {
+		if g.seen[d.Digest] || g.seen[d.Digest+n.doc.digest] || !isDocumentType(d.MediaType) {
 			continue
 		}
-		doc, err := fetch(ctx, g.extras, d)
+		r := node{kind: KindReferrer, of: n.doc.digest, about: n.doc.descriptor(), where: where, from: g.extras, depth: n.depth + 1}
+		var err error
+		if r.doc, err = g.referrer(ctx, n, d); err == nil {
+			err = g.node(ctx, r)
+		} else if faulty(err) {
+			r.fault, r.list = err, d
+			if err = g.met(d.Digest + n.doc.digest); err == nil { // it may belong elsewhere
+				err = g.visit(ctx, r)
+			}
+		}
 		if err != nil {
-			return err
-		}
-		if doc.Subject == nil || doc.Subject.Digest != n.doc.digest {
-			return check.Refuse("OC-2", check.OCI, "manifest %s is listed for %s and is not about it", doc.digest, n.doc.digest)
-		}
-		referrer := node{doc: doc, kind: KindReferrer, of: n.doc.digest, about: n.doc.descriptor(), where: where, from: g.extras, depth: n.depth + 1}
-		if err := g.node(ctx, referrer); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// referrer reads a manifest that is listed for another one.
+func (g *graph) referrer(ctx context.Context, n node, d descriptor) (*document, error) {
+	doc, err := fetch(ctx, g.extras, d)
+	if err != nil {
+		return nil, err
+	}
+	if doc.Subject == nil || doc.Subject.Digest != n.doc.digest {
+		return nil, check.Refuse("OC-2", check.OCI, "manifest %s is listed for %s and %w", doc.digest, n.doc.digest, errOther)
+	}
+	return doc, nil
+}
+
+// errOther says that what is listed belongs to something else.
+var errOther = errors.New("is not about it")
+
+// left says of a node with a fault whether it can be left out of a copy: there is
+// nothing that belongs to the image.
+func (n *node) left() bool { return errors.Is(n.fault, errAbsent) || errors.Is(n.fault, errOther) }
+
+// faulty says of an error that it is about what is listed, and would be the same the
+// next time.
+func faulty(err error) bool {
+	c := check.Of(err)
+	return errors.Is(err, errAbsent) || c.Exit() == check.ExitNo || c == check.Limit
 }
 
 func (g *graph) tags(ctx context.Context, n node) error {
@@ -151,7 +201,7 @@ func (g *graph) tags(ctx context.Context, n node) error {
 			continue
 		}
 		if err != nil {
-			return err
+			return unread(tag, err)
 		}
 		where := "legacy tag " + suffix
 		if err := g.node(ctx, node{doc: doc, kind: KindTag, of: n.doc.digest, about: n.doc.descriptor(), where: where, tag: tag, from: g.extras, depth: n.depth + 1}); err != nil {

@@ -106,7 +106,7 @@ func newHTTP(c Config) *http.Client {
 const (
 	connectTimeout = 15 * time.Second
 	headerTimeout  = 30 * time.Second
-	maxHeader      = 64 << 10
+	maxHeader      = 64 << 10 // bytes of the header of an answer
 )
 
 // newTransport makes a transport that undoes no compression, writes no TLS key

@@ -2,6 +2,7 @@ package oci
 
 import (
 	"archive/tar"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"path"
 	"strings"
+	"sync"
 
 	"github.com/hallmarksign/hallmark/internal/check"
 	"github.com/hallmarksign/hallmark/internal/strictjson"
@@ -18,15 +20,36 @@ import (
 // image-layout).
 const noteRef = "org.opencontainers.image.ref.name"
 
-// maxFiles bounds the files of an archive.
-const maxFiles = 100_000
+// maxFiles bounds an archive.
+const maxFiles = 200_000 // unit: files of one archive; more are refused
 
-// A layout is an image layout on disk, folder or tar, that is only read.
+// A layout is an image layout on disk. A tar file is only read; see layoutwrite.go for
+// what is written to a folder.
 type layout struct {
 	path  string
 	files files
+
+	writing sync.Mutex // one change at a time
+	mu      sync.Mutex
+	now     *contents // guarded by mu
+}
+
+// contents are what index.json says at a moment.
+type contents struct {
 	index *document
 	tags  map[string]descriptor
+	media map[string]string // by digest
+
+	once   sync.Once
+	about  map[string][]descriptor // what is listed by the digest of its subject
+	faulty error                   // why about may lack something
+}
+
+// read returns what index.json said when it was read last.
+func (l *layout) read() *contents {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.now
 }
 
 // files gives access to the files of a layout by their name in it.
@@ -61,9 +84,9 @@ func resolveLayout(text string) (Artifact, error) {
 	if err != nil {
 		return Artifact{}, err
 	}
-	a := artifactOf(doc)
+	a, err := artifactOf(doc)
 	a.Name, a.Repository, a.Tag, a.source, a.extras = layoutPrefix+text, l.String(), tag, l, l
-	return a, nil
+	return a, err
 }
 
 var errNoLayout = errors.New("is neither a folder nor a file")
@@ -86,7 +109,7 @@ func openLayout(place string) (*layout, error) {
 	if err != nil {
 		return nil, placeError(place, err)
 	}
-	l := &layout{path: place, tags: map[string]descriptor{}}
+	l := &layout{path: place}
 	if info.IsDir() {
 		l.files = folder(place)
 	} else if l.files, err = openArchive(place); err != nil {
@@ -102,22 +125,35 @@ func openLayout(place string) (*layout, error) {
 	if err := strictjson.UnmarshalOpen(text, &version); err != nil || version.Version != "1.0.0" {
 		return nil, check.Refuse("O36", check.OCI, "layout version is %q, want 1.0.0", strictjson.Clip(version.Version))
 	}
+	return l, l.reload()
+}
+
+// reload reads index.json.
+func (l *layout) reload() error {
 	raw, err := l.small("index.json")
 	if err != nil {
-		return nil, err
+		return unread("index.json", err)
 	}
-	if l.index, err = readDocument(raw, typeIndex); err != nil {
-		return nil, err
+	index, err := readDocument(raw, typeIndex)
+	if err != nil {
+		return unread("index.json", err)
 	}
-	for _, d := range l.index.children() {
+	c := &contents{index: index, tags: map[string]descriptor{}, media: map[string]string{}}
+	for _, d := range index.children() {
+		if _, known := c.media[d.Digest]; !known {
+			c.media[d.Digest] = d.MediaType
+		}
 		if tag := d.Annotations[noteRef]; tag != "" {
-			if have, twice := l.tags[tag]; twice && have.Digest != d.Digest {
-				return nil, check.Refuse("O36", check.OCI, "index.json has two manifests for %q", strictjson.Clip(tag))
+			if have, twice := c.tags[tag]; twice && have.Digest != d.Digest {
+				return check.Refuse("O36", check.OCI, "index.json has two manifests for %q", strictjson.Clip(tag))
 			}
-			l.tags[tag] = d
+			c.tags[tag] = d
 		}
 	}
-	return l, nil
+	l.mu.Lock()
+	l.now = c
+	l.mu.Unlock()
+	return nil
 }
 
 // small reads a file of at most the size of a manifest.
@@ -157,7 +193,7 @@ func (l *layout) find(tag, digest string) (*document, error) {
 		return resolve(context.Background(), l, tag, "")
 	}
 	var images []*document
-	for _, d := range l.index.children() {
+	for _, d := range l.read().index.children() {
 		if strings.HasPrefix(d.Annotations[noteRef], "sha256-") || !isDocumentType(d.MediaType) {
 			continue
 		}
@@ -179,7 +215,7 @@ func (l *layout) find(tag, digest string) (*document, error) {
 func (l *layout) manifest(_ context.Context, ref string) (*document, error) {
 	digest := ref
 	if !isDigest(ref) {
-		d, ok := l.tags[ref]
+		d, ok := l.read().tags[ref]
 		if !ok {
 			return nil, errMissing
 		}
@@ -201,10 +237,8 @@ func (l *layout) manifest(_ context.Context, ref string) (*document, error) {
 // mediaOf finds out as what a manifest was meant. Where index.json does not
 // announce it, the manifest says so itself.
 func (l *layout) mediaOf(digest string, raw []byte) string {
-	for _, d := range l.index.children() {
-		if d.Digest == digest {
-			return d.MediaType
-		}
+	if media, ok := l.read().media[digest]; ok {
+		return media
 	}
 	var c content
 	if err := strictjson.UnmarshalOpen(raw, &c); err != nil {
@@ -234,22 +268,36 @@ func (l *layout) blob(_ context.Context, d descriptor) (io.ReadCloser, error) {
 
 // referrers looks at what index.json lists. The specification of layouts does
 // not say where referrers are; other tools list them there as well.
-func (l *layout) referrers(ctx context.Context, digest string) ([]descriptor, error) {
-	var all []descriptor
-	for _, d := range l.index.children() {
-		if !isDocumentType(d.MediaType) || d.Digest == digest {
+func (l *layout) referrers(ctx context.Context, digest string, visit func(descriptor) bool) error {
+	c := l.read()
+	c.once.Do(func() { c.about, c.faulty = l.subjects(ctx, c) })
+	for _, d := range c.about[digest] {
+		if !visit(d) {
+			return nil
+		}
+	}
+	return c.faulty
+}
+
+// subjects reads every manifest in index.json once, for what it is about. The error is
+// about the first one that can't be read.
+func (l *layout) subjects(ctx context.Context, c *contents) (about map[string][]descriptor, faulty error) {
+	about = map[string][]descriptor{}
+	for _, d := range c.index.children() {
+		if !isDocumentType(d.MediaType) {
 			continue
 		}
 		doc, err := fetch(ctx, l, d)
 		if err != nil {
-			return nil, err
+			faulty = cmp.Or(faulty, err)
+			continue
 		}
-		if doc.Subject != nil && doc.Subject.Digest == digest {
-			d.ArtifactType = doc.kind()
-			all = append(all, d)
+		if doc.Subject != nil && doc.Subject.Digest != d.Digest {
+			d.ArtifactType, d.Annotations = doc.kind(), doc.Annotations
+			about[doc.Subject.Digest] = append(about[doc.Subject.Digest], d)
 		}
 	}
-	return all, nil
+	return about, faulty
 }
 
 // A folder is a layout that is not packed.

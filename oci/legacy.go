@@ -33,14 +33,14 @@ const (
 	suffixAtt = ".att"
 )
 
-// maxNotes bounds the annotations of one layer, in bytes (O35).
-const maxNotes = 2 << 20
+// maxNotes bounds the annotations of one layer (O35).
+const maxNotes = 2 << 20 // unit: bytes; a layer with more is refused
 
 func (l *listing) signatures() bool { return l.old(suffixSig, WhereSig, typeSimple) }
 
 func (l *listing) attestations() bool { return l.old(suffixAtt, WhereAtt, typeEnvelope) }
 
-// old reads what is under an old tag.
+// old reads what is under an old tag. What was added last is newest.
 func (l *listing) old(suffix, where, media string) bool {
 	doc, err := l.a.extras.manifest(l.ctx, fallbackTag(l.a.Digest)+suffix)
 	if errors.Is(err, errMissing) {
@@ -50,19 +50,15 @@ func (l *listing) old(suffix, where, media string) bool {
 		err = check.Refuse("OC-5", check.OCI, "%q is an index, want an image manifest", fallbackTag(l.a.Digest)+suffix)
 	}
 	if err != nil {
-		return l.yield(Found{Where: where}, err)
+		return l.yield(Found{Where: where}, unread(fallbackTag(l.a.Digest)+suffix, err))
 	}
-	for _, layer := range doc.layers() {
-		if !l.take(where) {
-			return false
-		}
+	layers := doc.layers()
+	return l.each(where, len(layers), func(i int) (*Found, error) {
+		layer := layers[len(layers)-1-i]
 		found, err := heldOld(l.ctx, l.a.extras, layer, media, l.a.Digest)
-		found.Where, found.Digest = where, layer.Digest
-		if !l.yield(found, err) {
-			return false
-		}
-	}
-	return true
+		found.Digest = layer.Digest
+		return &found, err
+	})
 }
 
 // heldOld converts one layer under an old tag of an image.

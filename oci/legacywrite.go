@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
-	"maps"
 
 	"github.com/hallmarksign/hallmark/bundle"
 	"github.com/hallmarksign/hallmark/internal/check"
@@ -123,15 +122,32 @@ func writeEnvelope(e *bundle.Envelope) ([]byte, error) {
 	}{e.PayloadType, e.Payload, []signature{{e.KeyID, e.Signature}}})
 }
 
-// holds says whether a manifest has the layer. Signatures of one image all have
-// the same bytes; the annotations tell them apart.
-func (l *oldLayer) holds(doc *document) bool {
-	for _, have := range doc.layers() {
-		if have.Digest == l.Digest && maps.Equal(have.Annotations, l.Annotations) {
-			return true
+// layerKey is the same for equal layers. Signatures of one image all have the same
+// bytes; the annotations tell them apart.
+func layerKey(d descriptor) string {
+	notes, err := json.Marshal(d.Annotations) // in the order of their names
+	if err != nil {
+		panic(err) // impossible: strings alone
+	}
+	return d.Digest + sum(notes)
+}
+
+// missingIn returns those of the layers that a manifest lacks; nil is no manifest.
+func missingIn(old *document, layers []descriptor) []descriptor {
+	if old == nil {
+		return layers
+	}
+	have := map[string]bool{}
+	for _, l := range old.layers() {
+		have[layerKey(l)] = true
+	}
+	var lack []descriptor
+	for _, l := range layers {
+		if !have[layerKey(l)] {
+			lack = append(lack, l)
 		}
 	}
-	return false
+	return lack
 }
 
 // configOf is the config of a manifest of the older scheme: an image
@@ -160,18 +176,16 @@ func configOf(layers []descriptor) ([]byte, error) {
 	return json.Marshal(c)
 }
 
-// appended returns the manifest with the layer, and its config.
-func (l *oldLayer) appended(old *document) (*document, []byte, error) {
-	var layers []descriptor
+// appended returns the manifest at an old tag with more layers, and its config.
+func appended(suffix string, old *document, more ...descriptor) (*document, []byte, error) {
+	var layers descriptors
 	if old != nil {
 		if old.index() {
-			return nil, nil, check.Refuse("OC-5", check.OCI, "%q tag is an index, want an image manifest", l.suffix)
+			return nil, nil, check.Refuse("OC-5", check.OCI, "%q tag is an index, want an image manifest", suffix)
 		}
 		layers = append(layers, old.layers()...)
 	}
-	if layers = append(layers, l.descriptor); len(layers) > MaxLayers {
-		return nil, nil, check.Refuse("OC-8", check.Limit, "%q tag has %d signatures, want at most %d", l.suffix, len(layers), MaxLayers)
-	}
+	layers = append(layers, more...)
 	config, err := configOf(layers)
 	if err != nil {
 		return nil, nil, fmt.Errorf("config: %w", err)

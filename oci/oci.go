@@ -12,8 +12,8 @@
 // answers without bound, plain http to other than literal loopback addresses,
 // and sending credentials anywhere but to the registry they are stored for.
 //
-// "oci:DIR" and "oci:FILE.tar" name an image layout on disk; nothing in it is
-// written. A Client is safe for concurrent use and keeps one session for each
+// "oci:DIR" and "oci:FILE.tar" name an image layout on disk; what is attached goes
+// into the folder, an archive is only read. A Client is safe for concurrent use and keeps one session for each
 // registry.
 package oci
 
@@ -30,17 +30,20 @@ import (
 	"time"
 )
 
-// Limits of what is read (OC-8, LM-2).
+// Bounds of what is read (OC-8, LM-2). Anybody who may push can reach those of
+// listings: what was read until then is tried, and if nothing of it proves what was
+// asked, the verdict stays open.
 const (
-	MaxManifest  = 4 << 20  // bytes of a manifest, an index or a listing
-	MaxBundle    = 16 << 20 // bytes of a layer that holds a bundle
-	MaxReferrers = 1000     // of one image
-	MaxPages     = 100      // of one listing
-	MaxLayers    = 1000     // of one manifest, or children of one index
-	MaxDepth     = 8        // of indexes in indexes and referrers of referrers
-	MaxNodes     = 10000    // manifests in one graph
+	MaxManifest  = 4 << 20  // unit: bytes of one manifest, index or page of a listing; a larger one is refused, a larger listing leaves the verdict open
+	MaxBundle    = 16 << 20 // unit: bytes of a layer that holds a bundle; a larger one is refused
+	MaxReferrers = 100_000  // unit: items of one listing of referrers, or of one document; more leave the verdict open
+	MaxPages     = 2000     // unit: pages of one listing of referrers; more leave the verdict open
+	MaxListing   = 64 << 20 // unit: bytes of all pages of one listing of referrers; more leave the verdict open
+	MaxLayers    = 1000     // unit: layers of one image, or children of one index; more are refused
+	MaxDepth     = 8        // unit: indexes in indexes and referrers of referrers; deeper ones are refused
+	MaxNodes     = 200_000  // unit: manifests in the graph of one image; more are refused
 
-	maxSmallBody = 64 << 10 // bytes of an error or a token
+	maxSmallBody = 64 << 10 // unit: bytes of an error or a token; what is more is not read
 )
 
 // Config is optional behaviour. The zero Config talks to public registries

@@ -9,8 +9,7 @@ import (
 	"github.com/hallmarksign/hallmark/internal/check"
 )
 
-// maxRedirects bounds the hops of one request.
-const maxRedirects = 5
+const maxRedirects = 5 // redirects of one request
 
 // tokenHosts lists registries whose token server is known to be another host.
 var tokenHosts = map[string][]string{

@@ -150,7 +150,7 @@ func attachListed(t *testing.T, c *Client, h *host, a Artifact, raw []byte, edit
 	doc := must(c.repository(h.name, "app").manifest(t.Context(), digest))(t)
 	d := doc.descriptor()
 	d.ArtifactType = doc.kind()
-	push1(t, c.repository(h.name, "app"), fallbackTag(a.Digest), must(writeDocument(content{Manifests: &[]descriptor{d}}, typeIndex))(t))
+	push1(t, c.repository(h.name, "app"), fallbackTag(a.Digest), must(writeDocument(content{Manifests: &descriptors{d}}, typeIndex))(t))
 }
 
 // A pinned image goes no further than to what is attached to it.

@@ -25,11 +25,11 @@ func (r reference) context() string { return r.registry + "/" + r.repository }
 // at names a digest in the repository.
 func (r reference) at(digest string) string { return r.context() + "@" + digest }
 
-const maxReference = 1024
+const maxReference = 1024 // bytes of the name of an image
 
 var tagForm = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*$`)
 
-const maxTag = 128 // bytes
+const maxTag = 128 // bytes of a tag
 
 // parseReference reads registry/repository:tag@digest. The registry may be left
 // out as Docker allows. Everything else than the exact form is refused (O33).

@@ -46,6 +46,7 @@ func (r *repository) manifest(ctx context.Context, ref string) (*document, error
 	}
 	defer res.Body.Close()
 	if res.StatusCode == http.StatusNotFound {
+		drain(res)
 		return nil, errMissing
 	}
 	raw, err := r.bounded(res, MaxManifest)
@@ -56,6 +57,17 @@ func (r *repository) manifest(ctx context.Context, ref string) (*document, error
 		return nil, check.Refuse("OC-1", check.OCI, "registry %q answers %s with a manifest of digest %s", r.s.host, ref, sum(raw))
 	}
 	return readDocument(raw, res.Header.Get("Content-Type"))
+}
+
+// maxDrained bounds what is read of a body that nobody wants.
+const maxDrained = 4 << 10 // unit: bytes; with more, the connection is not used again
+
+// drain reads a short body that nobody wants, so that the connection can be used
+// again: most of what is asked for does not exist.
+func drain(res *http.Response) {
+	if res.ContentLength > 0 && res.ContentLength <= maxDrained {
+		_, _ = io.CopyN(io.Discard, res.Body, res.ContentLength)
+	}
 }
 
 // bounded reads the body of an answer of at most limit bytes (OC-8).
@@ -103,41 +115,49 @@ func (t *translated) Read(p []byte) (int, error) {
 }
 
 // referrers reads the listing of the referrers API, page by page (OC-3, O13).
-func (r *repository) referrers(ctx context.Context, digest string) ([]descriptor, error) {
+func (r *repository) referrers(ctx context.Context, digest string, visit func(descriptor) bool) error {
 	path := r.path("referrers", digest)
-	var all []descriptor
 	seen := map[string]bool{}
 	var query url.Values
+	size := 0
 	for page := 0; ; page++ {
-		if page == MaxPages {
-			return nil, check.Refuse("OC-8", check.Limit, "listing of referrers has more than %d pages", MaxPages)
-		}
 		list, next, err := r.page(ctx, path, query)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		before := len(seen)
-		for _, d := range list {
-			if !seen[d.Digest] {
-				seen[d.Digest] = true
-				all = append(all, d)
+		for _, d := range list.children() {
+			if seen[d.Digest] {
+				continue
+			}
+			if len(seen) == MaxReferrers {
+				return tooLong("%d referrers", MaxReferrers)
+			}
+			if seen[d.Digest] = true; !visit(d) {
+				return nil
 			}
 		}
-		if len(all) > MaxReferrers {
-			return nil, check.Refuse("OC-8", check.Limit, "listing has more than %d referrers", MaxReferrers)
-		}
-		if next == nil {
-			return all, nil
-		}
-		if len(seen) == before {
-			return nil, check.Refuse("OC-8", check.OCI, "page %d of the listing of referrers has nothing new", page+1)
+		switch size += len(list.raw); {
+		case next == nil:
+			return nil
+		case len(seen) == before:
+			return check.Refuse("OC-8", check.OCI, "page %d of the listing of referrers has nothing new", page+1)
+		case page+1 == MaxPages:
+			return tooLong("%d pages", MaxPages)
+		case size >= MaxListing:
+			return tooLong("%d bytes", MaxListing)
 		}
 		query = next
 	}
 }
 
+func tooLong(format string, bound int) error {
+	return check.Refuse("OC-8", check.Limit, "listing of referrers has more than "+format+": %w", bound, errTooLong).
+		WithNext("remove what is not wanted from the image with hallmark image clean, or verify a bundle with --bundle FILE")
+}
+
 // page reads one page, and the query of the next; nil if it is the last.
-func (r *repository) page(ctx context.Context, path string, query url.Values) ([]descriptor, url.Values, error) {
+func (r *repository) page(ctx context.Context, path string, query url.Values) (*document, url.Values, error) {
 	res, err := r.do(ctx, call{method: http.MethodGet, path: path, query: query, header: http.Header{"Accept": {typeIndex}},
 		scopes: pull(r.name), answers: []int{http.StatusNotFound}})
 	if err != nil {
@@ -145,6 +165,7 @@ func (r *repository) page(ctx context.Context, path string, query url.Values) ([
 	}
 	defer res.Body.Close()
 	if res.StatusCode == http.StatusNotFound {
+		drain(res)
 		return nil, nil, errMissing
 	}
 	media, _, err := mime.ParseMediaType(res.Header.Get("Content-Type"))
@@ -154,14 +175,14 @@ func (r *repository) page(ctx context.Context, path string, query url.Values) ([
 	}
 	raw, err := r.bounded(res, MaxManifest)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, unread("the referrers API", err)
 	}
 	list, err := readDocument(raw, media)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, unread("the referrers API", err)
 	}
 	next, err := nextPage(res, path)
-	return list.children(), next, err
+	return list, next, err
 }
 
 // nextPage reads the Link field of a listing. Only the query of the link is

@@ -279,7 +279,7 @@ func TestO10_NestedIndexes(t *testing.T) {
 	r := c.repository(h.name, "app")
 	doc := pushImage(t, c, h, "app", "0", "x")
 	for i := range MaxDepth + 1 {
-		doc = must(writeDocument(content{Manifests: &[]descriptor{doc.descriptor()}}, typeIndex))(t)
+		doc = must(writeDocument(content{Manifests: &descriptors{doc.descriptor()}}, typeIndex))(t)
 		push1(t, r, fmt.Sprint(i+1), doc)
 	}
 	must(c.Tree(t.Context(), resolved(t, c, h.name+"/app:"+fmt.Sprint(MaxDepth))))(t)

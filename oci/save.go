@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hallmarksign/hallmark/internal/check"
+	"github.com/hallmarksign/hallmark/internal/strictjson"
 )
 
 // Save writes an image with all that belongs to it as one tar archive: an image
@@ -19,9 +20,16 @@ func (c *Client) Save(ctx context.Context, a Artifact, w io.Writer) (Report, err
 		return report, err
 	}
 	err := walk(ctx, a, func(ctx context.Context, n node) error {
+		if n.fault != nil && !n.left() {
+			return n.fault
+		}
+		if n.fault != nil {
+			report.Left = append(report.Left, branchOf(n))
+			return nil
+		}
 		m := Moved{Kind: n.kind, Digest: n.doc.digest, MediaType: n.doc.media, Of: n.of, From: n.where}
 		if n.doc.ArtifactType != "" {
-			m.MediaType = n.doc.ArtifactType
+			m.MediaType = strictjson.Clip(n.doc.ArtifactType)
 		}
 		if n.where != "" {
 			m.To = WhereLayout
@@ -35,7 +43,7 @@ func (c *Client) Save(ctx context.Context, a Artifact, w io.Writer) (Report, err
 	if err != nil {
 		return report, err
 	}
-	s.entries = append([]descriptor{named(a)}, s.entries...)
+	s.entries = append(descriptors{named(a)}, s.entries...)
 	index, err := writeDocument(content{Manifests: &s.entries}, typeIndex)
 	if err != nil {
 		return report, err
@@ -58,7 +66,7 @@ func named(a Artifact) descriptor {
 type saving struct {
 	tar     *tar.Writer
 	have    map[string]bool
-	entries []descriptor // of index.json, after the image
+	entries descriptors // of index.json, after the image
 }
 
 // node writes one manifest with its blobs.

@@ -3,13 +3,14 @@ package oci
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/hallmarksign/hallmark/internal/check"
 )
 
-// maxRounds bounds how often a shared document is written again.
-const maxRounds = 30
+// maxRounds bounds how often a shared document is looked at until it stays.
+const maxRounds = 30 // unit: looks; then the registry is refused as too busy
 
 // A merge adds something to a document that others add to as well: a listing at
 // the fallback tag, or the signatures at an old tag.
@@ -90,25 +91,20 @@ func (u *updating) round(ctx context.Context) (bool, error) {
 	return false, u.r.client.sleep(ctx, after)
 }
 
-// listed returns the merge that adds a referrer to the listing at the fallback
-// tag of its subject.
-func listed(subject string, d descriptor) merge {
+// listed returns the merge that adds referrers to the listing at the fallback tag of
+// their subject.
+func listed(subject string, more ...descriptor) merge {
 	return merge{tag: fallbackTag(subject), add: func(old *document) (*document, error) {
 		var c content
 		if old != nil {
 			if !old.index() {
 				return nil, check.Refuse("OC-3", check.OCI, "%q is of type %q, want %q", fallbackTag(subject), old.media, typeIndex)
 			}
-			for _, e := range old.children() {
-				if e.Digest == d.Digest {
-					return old, nil
-				}
-			}
 			c = old.content
 		}
-		all := append(append([]descriptor{}, c.children()...), d)
-		if len(all) > MaxReferrers {
-			return nil, check.Refuse("OC-8", check.Limit, "%q lists %d referrers, want at most %d", fallbackTag(subject), len(all), MaxReferrers)
+		all := descriptors(withAll(slices.Clone(c.children()), more))
+		if old != nil && len(all) == len(c.children()) {
+			return old, nil
 		}
 		c.Manifests = &all
 		return writeDocument(c, typeIndex)

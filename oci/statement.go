@@ -46,7 +46,8 @@ func SigningStatement(annotations map[string]string, a Artifact, children ...Art
 			Digest: map[string]string{"sha256": about.Digest[len("sha256:"):]}, Annotations: annotations})
 	}
 	if len(statement.Subjects) > dsse.MaxSubjects {
-		return nil, check.Refuse("LM-3", check.Limit, "statement would have %d subjects, want at most %d", len(statement.Subjects), dsse.MaxSubjects)
+		return nil, check.Refuse("LM-3", check.Limit, "statement would have %d subjects, want at most %d", len(statement.Subjects), dsse.MaxSubjects).
+			WithNext("sign the index alone with --no-recursive, and then each image behind it")
 	}
 	return json.Marshal(statement)
 }
@@ -71,7 +72,7 @@ func SimplePayload(annotations map[string]string, a Artifact) ([]byte, error) {
 		return nil, check.Refuse("OC-4", check.Usage, "artifact %q is not resolved", a.Name)
 	}
 	var p simpleSigning
-	p.Critical.Identity.Reference = a.Repository
+	p.Critical.Identity.Reference = a.PublicName()
 	p.Critical.Image.Digest = a.Digest
 	p.Critical.Type = signType
 	for key, value := range annotations {
@@ -83,8 +84,8 @@ func SimplePayload(annotations map[string]string, a Artifact) ([]byte, error) {
 	return json.Marshal(p)
 }
 
-// maxPayload bounds a simple signing payload, in bytes.
-const maxPayload = 1 << 20
+// maxPayload bounds a simple signing payload.
+const maxPayload = 1 << 20 // unit: bytes; a larger one is refused
 
 // checkPayload checks that a simple signing payload names the image (OC-4). The
 // reference in it was a name at the time of signing and binds nothing: images

@@ -20,15 +20,42 @@ type source interface {
 	// blob opens a blob. It has been compared with its descriptor when the
 	// reader says io.EOF.
 	blob(ctx context.Context, d descriptor) (io.ReadCloser, error)
-	// referrers lists what names digest as its subject by the place's own
-	// listing; errMissing if it has none.
-	referrers(ctx context.Context, digest string) ([]descriptor, error)
+	// referrers visits what names digest as its subject by the place's own listing,
+	// each once, until visit returns false; errMissing if it has none. An error may
+	// come after some visits, errTooLong in it says that there is more.
+	referrers(ctx context.Context, digest string, visit func(descriptor) bool) error
 	String() string
+}
+
+// A store is a source that what belongs to images is written to.
+type store interface {
+	source
+	// has says whether there is a blob, of the right size.
+	has(ctx context.Context, d descriptor) (bool, error)
+	// writeBlob writes a blob unless it is there, and says whether it did. from names
+	// another repository of the same registry that has it, if there is one.
+	writeBlob(ctx context.Context, d descriptor, from *repository, open opener) (bool, error)
+	// writeManifest puts a manifest under a tag or its digest, and says whether the
+	// store has seen what its subject is.
+	writeManifest(ctx context.Context, ref string, d *document) (bool, error)
+	// link makes sure that manifests that were written are listed for their subject as
+	// they are given, and says where each of them is, by digest. accepted says that the store has seen
+	// the subject of all of them.
+	link(ctx context.Context, subject string, all []descriptor, accepted bool) (where map[string]string, wrote bool, err error)
+	// update changes a document that others change as well, and says whether anything
+	// had to be written.
+	update(ctx context.Context, m merge) (bool, error)
 }
 
 // errMissing says that a manifest or listing does not exist, which can be a good
 // answer.
 var errMissing = errors.New("does not exist")
+
+// errTooLong says that a listing goes on after the bound of it.
+var errTooLong = errors.New("it is longer than what is read of it")
+
+// errAbsent says that what a descriptor announces does not exist.
+var errAbsent = errors.New("is announced and does not exist")
 
 // fallbackTag is the tag of the listing of a registry without the referrers API
 // (distribution-spec, referrers tag schema).
@@ -40,7 +67,24 @@ func missing(what, where string) *check.Error {
 	if isDigest(what) {
 		kind = "digest"
 	}
-	return check.Refuse("OC-1", check.Net, "want %s %q in %q, got none", kind, what, where)
+	e := check.Refuse("OC-1", check.Net, "want %s %q in %q, got none", kind, what, where)
+	e.Err = absent{e.Err}
+	return e
+}
+
+// absent marks an error as errAbsent.
+type absent struct{ error }
+
+func (absent) Is(target error) bool { return target == errAbsent }
+
+// unread says of a document that lists signatures, and of which a bound was reached,
+// that no signature in it is ruled out.
+func unread(tag string, err error) error {
+	if check.Of(err) != check.Limit {
+		return err
+	}
+	return check.Refuse("OC-8", check.Limit, "what is under %q is not read to its end: %w", tag, err).
+		WithNext("remove what is not wanted from the image with hallmark image clean, or verify a bundle with --bundle FILE")
 }
 
 // fetch reads a manifest by its descriptor.

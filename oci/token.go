@@ -13,7 +13,7 @@ import (
 	"github.com/hallmarksign/hallmark/internal/strictjson"
 )
 
-const maxToken = 32 << 10
+const maxToken = 32 << 10 // bytes of a token of a registry
 
 // exchange gets a bearer token from the token server that the registry named
 // (distribution, token authentication). What it answers is never repeated.

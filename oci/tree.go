@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/hallmarksign/hallmark/internal/check"
+	"github.com/hallmarksign/hallmark/internal/strictjson"
 )
 
 // A Branch is one manifest in the tree of an image.
@@ -19,10 +20,34 @@ type Branch struct {
 	Where        string // one of the Where constants; "" for images
 	Tag          string // of KindTag
 	Size         int64
-	Annotations  map[string]string
-	Platform     Platform // of a child of an index; else zero
+	Annotations  map[string]string // those that Attach writes
+	Platform     Platform          // of a child of an index; else zero
+	Problem      error             // of what is listed as a referrer: why it is none, or can't be read
 
-	node node
+	from  source
+	about descriptor // of what it belongs to
+}
+
+func branchOf(n node) Branch {
+	b := Branch{Kind: n.kind, Of: n.of, Where: n.where, Tag: n.tag, Problem: n.fault, from: n.from, about: n.about}
+	if n.fault != nil {
+		b.Digest, b.MediaType, b.Size, b.ArtifactType = n.list.Digest, n.list.MediaType, n.list.Size, strictjson.Clip(n.list.ArtifactType)
+		return b
+	}
+	b.Digest, b.MediaType, b.Size, b.ArtifactType = n.doc.digest, n.doc.media, int64(len(n.doc.raw)), strictjson.Clip(n.doc.ArtifactType)
+	for _, name := range []string{noteCreated, noteContent, noteBundleType} {
+		if value, ok := n.doc.Annotations[name]; ok {
+			if b.Annotations == nil {
+				b.Annotations = map[string]string{}
+			}
+			b.Annotations[name] = strictjson.Clip(value)
+		}
+	}
+	return b
+}
+
+func (b Branch) descriptor() descriptor {
+	return descriptor{MediaType: b.MediaType, Size: b.Size, Digest: b.Digest}
 }
 
 // Bundles yields what the branch holds that claims to be a signature or an
@@ -30,23 +55,33 @@ type Branch struct {
 // thing, several under an old tag.
 func (b Branch) Bundles(ctx context.Context) iter.Seq2[Found, error] {
 	return func(yield func(Found, error) bool) {
-		n := b.node
 		media := map[string]string{WhereSig: typeSimple, WhereAtt: typeEnvelope}[b.Where]
-		switch {
-		case b.Kind == KindReferrer && isBundleType(n.doc.kind()):
-			found, err := held(ctx, n.from, n.doc, n.about)
+		bundled := b.Kind == KindReferrer && (isBundleType(b.ArtifactType) || b.ArtifactType == "")
+		if b.Problem != nil || !bundled && (b.Kind != KindTag || media == "") {
+			return
+		}
+		doc, err := fetch(ctx, b.from, b.descriptor())
+		if err != nil {
+			yield(Found{Where: b.Where, Digest: b.Digest}, err)
+			return
+		}
+		if bundled && !isBundleType(doc.kind()) {
+			return
+		}
+		if bundled {
+			found, err := held(ctx, b.from, doc, b.about)
 			if found == nil {
 				found = &Found{}
 			}
 			found.Where, found.Digest = b.Where, b.Digest
 			yield(*found, err)
-		case b.Kind == KindTag && media != "":
-			for _, layer := range n.doc.layers() {
-				found, err := heldOld(ctx, n.from, layer, media, b.Of)
-				found.Where, found.Digest = b.Where, layer.Digest
-				if !yield(found, err) {
-					return
-				}
+			return
+		}
+		for _, layer := range doc.layers() {
+			found, err := heldOld(ctx, b.from, layer, media, b.Of)
+			found.Where, found.Digest = b.Where, layer.Digest
+			if !yield(found, err) {
+				return
 			}
 		}
 	}
@@ -57,8 +92,7 @@ func (b Branch) Bundles(ctx context.Context) iter.Seq2[Found, error] {
 func (c *Client) Tree(ctx context.Context, a Artifact) ([]Branch, error) {
 	var all []Branch
 	err := walk(ctx, a, func(_ context.Context, n node) error {
-		b := Branch{Kind: n.kind, Digest: n.doc.digest, MediaType: n.doc.media, ArtifactType: n.doc.ArtifactType,
-			Of: n.of, Where: n.where, Tag: n.tag, Size: int64(len(n.doc.raw)), Annotations: n.doc.Annotations, node: n}
+		b := branchOf(n)
 		for _, p := range a.Platforms {
 			if p.Digest == b.Digest {
 				b.Platform = p
@@ -106,6 +140,8 @@ func (b Branch) predicateOf() (string, bool) {
 
 func (s Selection) picks(b Branch) bool {
 	switch {
+	case b.Problem != nil: // nobody misses it; what another place lists can't be corrected
+		return b.Where == WhereFallback && s != Selection{}
 	case b.Kind == KindTag && b.Where == WhereSig:
 		return s.Signatures
 	case b.Kind == KindTag && b.Where == WhereAtt:
@@ -125,51 +161,67 @@ func (s Selection) picks(b Branch) bool {
 	return s.Attestations
 }
 
-// Cleanable returns what Clean would remove: what belongs to the image itself,
-// not to its children.
+// Cleanable returns what Clean would remove: what belongs to the image itself, not to
+// its children, at most MaxReferrers of one listing. What a listing names and is no
+// referrer goes with any selection.
 func (c *Client) Cleanable(ctx context.Context, a Artifact, what Selection) ([]Branch, error) {
-	tree, err := c.Tree(ctx, a)
-	if err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(tree, func(b Branch) bool { return b.Of != a.Digest || !what.picks(b) }), nil
+	var list []Branch
+	g := &graph{alone: true, visit: func(_ context.Context, n node) error {
+		if b := branchOf(n); b.Of == a.Digest && what.picks(b) {
+			list = append(list, b)
+		}
+		return nil
+	}}
+	return list, g.walk(ctx, a)
 }
 
-// Clean removes what Cleanable returned, and returns what is removed. The listing
-// at a fallback tag is corrected before what it lists is removed.
+// Clean removes what Cleanable returned, and returns what is removed. A listing at
+// a fallback tag is corrected after what it lists is gone: where a registry removes
+// nothing, everything can still be found.
 func (c *Client) Clean(ctx context.Context, a Artifact, list []Branch) ([]Branch, error) {
 	from, ok := a.extras.(*repository)
 	if !ok {
 		return nil, check.Refuse("OC-9", check.Usage, "want an image in a registry to clean, got %q", a.Repository)
 	}
-	var gone []string
 	for _, b := range list {
 		if b.Of != a.Digest || (b.Kind != KindReferrer && b.Kind != KindTag) {
 			return nil, check.Refuse("OC-9", check.Usage, "%s does not belong to %s", b.Digest, a.Digest)
 		}
-		if b.Kind == KindReferrer {
-			gone = append(gone, b.Digest)
-		}
-	}
-	if len(gone) > 0 {
-		if _, err := from.update(ctx, unlisted(a.Digest, gone)); err != nil {
-			return nil, err
-		}
 	}
 	var removed []Branch
+	gone := map[string]bool{}
+	var failed error
 	for _, b := range list {
-		if err := from.clean(ctx, b); err != nil {
-			return removed, err
+		if failed = from.clean(ctx, b); failed != nil {
+			break
 		}
 		removed = append(removed, b)
+		if b.Kind == KindReferrer {
+			gone[b.Digest] = true
+		}
 	}
-	return removed, nil
+	if len(gone) == 0 {
+		return removed, failed
+	}
+	if _, err := from.update(ctx, unlisted(a.Digest, gone)); err != nil {
+		failed = errors.Join(failed, stillListed(a.Digest, len(gone), err))
+	}
+	return removed, failed
+}
+
+// stillListed says of a listing that could not be corrected what it names.
+func stillListed(subject string, gone int, err error) error {
+	return check.Refuse("OC-9", check.Of(err), "the tag %q still lists %d manifests that are removed: %w", fallbackTag(subject), gone, err).
+		WithNext("run the same command again; it corrects the listing")
 }
 
 // clean removes one branch: of an old tag the tag alone, because one manifest may be
 // under tags of several images, or be something else. Where the tag is still there
 // after that, whatever the registry answered, what it names is removed.
 func (r *repository) clean(ctx context.Context, b Branch) error {
+	if b.Problem != nil {
+		return nil // it may be anything, of anybody: it is not listed any more, that is all
+	}
 	if b.Kind != KindTag {
 		return r.remove(ctx, b.Digest)
 	}
@@ -188,13 +240,14 @@ func (r *repository) clean(ctx context.Context, b Branch) error {
 }
 
 // unlisted returns the merge that takes referrers out of a listing.
-func unlisted(subject string, gone []string) merge {
+func unlisted(subject string, gone map[string]bool) merge {
+	isGone := func(d descriptor) bool { return gone[d.Digest] }
 	return merge{tag: fallbackTag(subject), add: func(old *document) (*document, error) {
-		if old == nil || !slices.ContainsFunc(old.children(), func(d descriptor) bool { return slices.Contains(gone, d.Digest) }) {
+		if old == nil || !slices.ContainsFunc(old.children(), isGone) {
 			return old, nil
 		}
 		c := old.content
-		left := slices.DeleteFunc(slices.Clone(c.children()), func(d descriptor) bool { return slices.Contains(gone, d.Digest) })
+		left := descriptors(slices.DeleteFunc(slices.Clone(c.children()), isGone))
 		c.Manifests = &left
 		return writeDocument(c, typeIndex)
 	}}

@@ -119,7 +119,7 @@ func pushImage(t testing.TB, c *Client, h *host, repository, tag, text string) *
 	}
 	doc := must(writeDocument(content{
 		Config: &descriptor{MediaType: typeConfig, Size: int64(len(config)), Digest: sum(config)},
-		Layers: &[]descriptor{{MediaType: "application/vnd.oci.image.layer.v1.tar+gzip", Size: int64(len(layer)), Digest: sum(layer)}},
+		Layers: &descriptors{{MediaType: "application/vnd.oci.image.layer.v1.tar+gzip", Size: int64(len(layer)), Digest: sum(layer)}},
 	}, typeManifest))(t)
 	push1(t, r, tag, doc)
 	return doc
@@ -138,7 +138,7 @@ func push1(t testing.TB, r *repository, ref string, doc *document) {
 // pushIndex pushes an index of several platforms.
 func pushIndex(t testing.TB, c *Client, h *host, repository, tag string, architectures ...string) *document {
 	t.Helper()
-	var children []descriptor
+	var children descriptors
 	for _, a := range architectures {
 		d := pushImage(t, c, h, repository, "", a).descriptor()
 		d.Platform = &platform{OS: "linux", Architecture: a}

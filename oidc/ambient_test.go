@@ -3,6 +3,7 @@ package oidc
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -44,6 +45,12 @@ func TestL38_GitHub(t *testing.T) {
 	tokens := func(w http.ResponseWriter, r *http.Request) {
 		reply(w, 200, map[string]any{"count": 1, "value": machine(r.URL.Query().Get("audience"))})
 	}
+	padded := func(n int) func(http.ResponseWriter, *http.Request) {
+		return func(w http.ResponseWriter, r *http.Request) {
+			text := fmt.Sprintf(`{"value":%q}`, machine(r.URL.Query().Get("audience")))
+			io.WriteString(w, text+strings.Repeat(" ", n-len(text)))
+		}
+	}
 	const ask, bearer = "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
 	full := func(address string) func(string) string {
 		return env("GITHUB_ACTIONS", "true", "GITHUB_SERVER_URL", s.URL, ask, address, bearer, "bearer-"+canary)
@@ -59,6 +66,8 @@ func TestL38_GitHub(t *testing.T) {
 		requests    int
 	}{
 		{"good", here, tokens, "", "", false, 1},
+		{"LM-1 answer at the bound", here, padded(maxAnswer), "", "", false, 1},
+		{"LM-1 answer beyond it", here, padded(maxAnswer + 1), check.Limit, "131072", false, 1},
 		{"not GitHub", env(ask, s.URL, bearer, "x"), nil, check.OIDCToken, "not in GitHub Actions", true, 0},
 		{"GITHUB_ACTIONS false", env("GITHUB_ACTIONS", "false", ask, s.URL, bearer, "x"), nil, check.OIDCToken, "not in GitHub Actions", true, 0},
 		{"no permission", env("GITHUB_ACTIONS", "true"), nil, check.OIDCToken, "lacks permission id-token: write", false, 0},

@@ -20,8 +20,8 @@ import (
 
 const (
 	callbackPath = "/callback"
-	maxQuery     = 16 << 10
-	maxCode      = 8 << 10
+	maxQuery     = 16 << 10         // bytes of the query of a callback
+	maxCode      = 8 << 10          // bytes of an authorization code
 	headerTime   = 10 * time.Second // OI-5
 )
 

@@ -15,9 +15,9 @@ import (
 )
 
 const (
-	maxToken    = 64 << 10 // SG-2
+	maxToken    = 64 << 10 // bytes of a token (SG-2)
 	maxClaim    = 1024     // bytes of a claim that is a name
-	maxAudience = 32
+	maxAudience = 32       // audiences of a token
 )
 
 // algorithms are the signatures that a token may have (OI-4): never none, never

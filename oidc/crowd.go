@@ -9,7 +9,7 @@ import (
 
 // maxOpen is how many connections a login has open at once. A process may often
 // have no more than 256 files, and needs some itself.
-const maxOpen = 128
+const maxOpen = 128 // connections to the listener at a time
 
 // A crowd is a listener that closes its oldest connection when there are too many:
 // who holds connections open keeps the right callback from nothing (L30).

@@ -19,8 +19,8 @@ import (
 const (
 	defaultPoll = 5 * time.Second // RFC 8628, section 3.2
 	maxPoll     = 60 * time.Second
-	maxUserCode = 64
-	maxDevice   = 8 << 10
+	maxUserCode = 64      // characters of a user code
+	maxDevice   = 8 << 10 // bytes of a device code
 )
 
 // Device signs a person in with a browser on another machine (RFC 8628). The

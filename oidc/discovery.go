@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	maxDocument = 1 << 20 // OI-7
-	maxURL      = 2048
+	maxDocument = 1 << 20 // bytes of a discovery document or key set (OI-7)
+	maxURL      = 2048    // characters of a URL in it
 )
 
 // noPKCEList holds issuers that support S256 but do not list it (OI-2). An

@@ -12,8 +12,7 @@ import (
 	"github.com/hallmarksign/hallmark/internal/strictjson"
 )
 
-// maxAnswer bounds the answer of a service that gives out one token.
-const maxAnswer = 2 * maxToken
+const maxAnswer = 2 * maxToken // bytes of an answer with one token
 
 // GitHub asks the runner of GitHub Actions for a token. It applies where
 // GITHUB_ACTIONS is "true".

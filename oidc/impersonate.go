@@ -23,7 +23,7 @@ const cloudScope = "https://www.googleapis.com/auth/cloud-platform"
 // start of the program a millisecond.
 var accountName = regexp.MustCompile(`^([a-z0-9][a-z0-9.-]*@[a-z0-9][a-z0-9.-]*|[0-9]+)$`)
 
-const maxAccountName = 256 // bytes
+const maxAccountName = 256 // bytes of the name of a service account
 
 // GoogleImpersonation asks Google for a token of another service account than
 // that of the machine, which must be allowed to act as it. It applies on Google

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	maxKeys    = 100
+	maxKeys    = 100 // keys of an identity provider
 	minRSABits = 2048
 )
 

@@ -10,7 +10,7 @@ import (
 )
 
 // maxPastes is how often something wrong may be pasted in one login.
-const maxPastes = 10
+const maxPastes = 10 // wrong addresses that somebody may paste
 
 // pasted asks for the address at which the browser ended until the right one
 // comes, here or at the listener (OI-8). What is wrong ends nothing, as a wrong

@@ -55,7 +55,7 @@ func signer(t *testing.T, w *sigtest.World, generation int) *sign.Signer {
 		t.Fatal(err)
 	}
 	url := w.Rekor(generation).URL
-	log, err := tlog.New(generation, url, root, w.Clock.Now(), connect(url))
+	log, err := tlog.New(generation, url, tlog.Config{Doer: connect(url), Root: root, Now: w.Clock.Now()})
 	if err != nil {
 		t.Fatal(err)
 	}

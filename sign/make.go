@@ -10,8 +10,6 @@ import (
 	"slices"
 	"sync"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/hallmarksign/hallmark/bundle"
 	"github.com/hallmarksign/hallmark/internal/check"
 	"github.com/hallmarksign/hallmark/internal/dsse"
@@ -38,7 +36,7 @@ func (s *Session) Sign(ctx context.Context, jobs []Job, done func(Result) error)
 				r := s.one(ctx, jobs[i])
 				r.Index, r.Job = i, jobs[i]
 				if r.Err != nil && ctx.Err() != nil {
-					r.Err = stopped(ctx)
+					r.Err = interrupted(ctx, r)
 				}
 				mu.Lock()
 				err := done(r)
@@ -97,29 +95,38 @@ func (s *Session) one(ctx context.Context, job Job) Result {
 	}
 	s.signer.progress(StepRetry, &job)
 	if cred, err = s.credential(ctx, cred); err != nil {
-		return Result{Err: errors.Join(r.Err, err)}
+		r.Err = errors.Join(r.Err, err)
+		return r
 	}
-	return s.attempt(ctx, &job, cred)
+	again := s.attempt(ctx, &job, cred)
+	if again.Unverified == nil { // of the first attempt, whose entry is public
+		again.Unverified = r.Unverified
+	}
+	again.Sent = again.Sent || r.Sent
+	return again
 }
 
-// attempt makes one bundle with one certificate.
+// attempt makes one bundle with one certificate. The log comes last: it is the only
+// step that can't be taken back.
 func (s *Session) attempt(ctx context.Context, job *Job, cred *credential) Result {
 	if ctx.Err() != nil {
 		return Result{Err: stopped(ctx)}
 	}
-	b, err := s.assemble(ctx, job, cred)
+	b, err := s.signed(job, cred)
 	if err != nil {
 		return Result{Err: err}
 	}
-	serialised, err := b.Marshal()
+	s.signer.progress(StepTimestamp, job)
+	b.Timestamps, err = ask(ctx, s.signer.Times, func(ctx context.Context, t TimestampAuthority) ([]byte, error) {
+		return t.Timestamp(ctx, signatureOf(b))
+	})
 	if err != nil {
-		return Result{Err: check.Refuse("BP-11", check.Internal, "%w", err)}
+		return Result{Err: err}
 	}
-	s.signer.progress(StepCheck, job)
-	if err := s.signer.Check(ctx, serialised, *job, s.who); err != nil {
-		return Result{Err: unverified(err)}
+	if !s.signer.now().Add(minLogLife).Before(cred.expiry) {
+		return Result{Err: check.Refuse("SG-7", check.CertTime, "certificate ran out while the timestamp was being waited for")}
 	}
-	return Result{Serialised: serialised, Bundle: b}
+	return s.signer.publish(ctx, job, b, s.who, Log.Append)
 }
 
 // unverified says that a finished bundle was refused. Services were checked
@@ -132,20 +139,27 @@ func unverified(err error) error {
 	return check.Refuse("SG-13", check.Internal, "new bundle does not verify: %w", err)
 }
 
+// interrupted returns why a job failed whose run was ended.
+func interrupted(ctx context.Context, r Result) error {
+	switch {
+	case !r.Sent:
+		return stopped(ctx)
+	case errors.Is(r.Err, context.Canceled):
+		return &SentError{Err: stopped(ctx)}
+	}
+	return r.Err
+}
+
 // stopped returns the reason a context ended.
 func stopped(ctx context.Context) error {
 	return check.Refuse("", check.Net, "stopped: %w", context.Cause(ctx))
 }
 
-// assemble signs, collects the evidence and puts the bundle together.
-func (s *Session) assemble(ctx context.Context, job *Job, cred *credential) (*bundle.Bundle, error) {
+// signed returns a bundle that has a signature and no evidence yet.
+func (s *Session) signed(job *Job, cred *credential) (*bundle.Bundle, error) {
 	s.signer.progress(StepSignature, job)
 	b := &bundle.Bundle{MediaType: bundle.MediaType, Version: bundle.V03, Certificate: cred.leaf}
-	digest := job.Digest
-	if job.Statement != nil {
-		sum := sha256.Sum256(dsse.PAE(dsse.PayloadType, job.Statement)) // R2-4
-		digest = sum[:]
-	}
+	digest := job.signs()
 	sig, err := cred.key.Sign(rand.Reader, digest, crypto.SHA256)
 	if err != nil {
 		return nil, check.Refuse("SG-3", check.Internal, "%v", err)
@@ -155,27 +169,22 @@ func (s *Session) assemble(ctx context.Context, job *Job, cred *credential) (*bu
 	} else {
 		b.Message = &bundle.Message{Digest: &bundle.Digest{Algorithm: hashname.ProtoName(crypto.SHA256), Value: digest}, Signature: sig}
 	}
-	record := Record{Hash: crypto.SHA256, Digest: digest, Signature: sig, Certificate: cred.leaf, Envelope: b.Envelope}
-	return b, s.evidence(ctx, job, b, record)
+	return b, nil
 }
 
-// evidence adds timestamps and log entries, which do not depend on each other:
-// both are over the signature. The first that fails stops the other.
-func (s *Session) evidence(ctx context.Context, job *Job, b *bundle.Bundle, record Record) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() (err error) {
-		s.signer.progress(StepTimestamp, job)
-		b.Timestamps, err = ask(ctx, s.signer.Times, func(ctx context.Context, t TimestampAuthority) ([]byte, error) {
-			return t.Timestamp(ctx, record.Signature)
-		})
-		return err
-	})
-	g.Go(func() (err error) {
-		s.signer.progress(StepLog, job)
-		b.Entries, err = ask(ctx, s.signer.Logs, func(ctx context.Context, l Log) (bundle.Entry, error) {
-			return l.Append(ctx, record)
-		})
-		return err
-	})
-	return g.Wait()
+// signs returns the digest that is signed: of the artifact, or of the PAE of the
+// envelope (R2-4).
+func (j *Job) signs() []byte {
+	if j.Statement == nil {
+		return j.Digest
+	}
+	sum := sha256.Sum256(dsse.PAE(dsse.PayloadType, j.Statement))
+	return sum[:]
+}
+
+func signatureOf(b *bundle.Bundle) []byte {
+	if b.Envelope != nil {
+		return b.Envelope.Signature
+	}
+	return b.Message.Signature
 }

@@ -241,6 +241,9 @@ func TestQ31_Cancelled(t *testing.T) {
 		s := w.signer()
 		if at == "log" {
 			s.Logs = All[Log](&service{w: w, name: "log", wait: true})
+			abandon := make(chan struct{})
+			close(abandon)
+			s.Abandon = abandon
 		} else {
 			s.Times = All[TimestampAuthority](&service{w: w, name: "tsa", wait: true})
 		}

@@ -34,6 +34,16 @@ type Signer struct {
 	// several goroutines.
 	Check func(ctx context.Context, serialised []byte, job Job, who oidc.Token) error
 
+	// Sending is told of every signature before it is sent to a log: the last moment
+	// at which nothing is public. partial is the bundle without its log entries, which
+	// [Signer.Complete] finishes if this run can't. An error stops the job. It is
+	// called from several goroutines, and may be nil.
+	Sending func(ctx context.Context, job Job, partial []byte) error
+
+	// Abandon is closed when not even what was sent to a log shall be waited for any
+	// more, after the context of the run has ended. Nil waits for [Patience].
+	Abandon <-chan struct{}
+
 	// NewKey makes the key of a login: P-256, elsewhere than in this process if
 	// that is wanted. Nil makes it here.
 	NewKey func(ctx context.Context) (crypto.Signer, error)
@@ -57,12 +67,16 @@ type Result struct {
 	Serialised []byte         // the bundle, checked; nil if Err is set
 	Bundle     *bundle.Bundle // the same; nil if Err is set
 	Err        error
+
+	Sent       bool   // a log has an entry, or may have one
+	Unfinished bool   // Err is of the logs: [Signer.Complete] may finish what was given to [Signer.Sending]
+	Unverified []byte // what there is of a bundle whose entry is public, if Err is set: evidence of that entry, no signature to use
 }
 
 // A Step is what a signer is about to do.
 type Step string
 
-// The steps, in order. Those of one job at the same time are timestamp and log.
+// The steps, in order.
 const (
 	StepLogin       Step = "login"
 	StepConsent     Step = "consent"

@@ -28,17 +28,19 @@ type entry1 struct {
 
 // parse1 reads an answer of Rekor v1: a map from an id to exactly one entry
 // (SG-12). The kind of the entry is left open.
-func parse1(answer []byte) (id string, e bundle.Entry, err error) {
+func parse1(answer []byte) (Answer, error) {
 	var all map[string]entry1
 	if err := strictjson.UnmarshalOpen(answer, &all); err != nil {
-		return "", e, lied(err)
+		return Answer{}, lied(err)
 	}
 	if len(all) != 1 {
-		return "", e, check.Refuse("SG-12", check.Server, "answer has %d entries, want 1", len(all))
+		return Answer{}, check.Refuse("SG-12", check.Server, "answer has %d entries, want 1", len(all))
 	}
+	var out Answer
 	for k, a := range all {
-		id = k
-		e = bundle.Entry{
+		out.ID = k
+		e := &out.Entry
+		*e = bundle.Entry{
 			LogIndex: a.LogIndex, LogID: a.LogID, IntegratedTime: a.IntegratedTime, Body: a.Body, Promise: a.Verification.SET,
 		}
 		if p := a.Verification.Proof; p != nil {
@@ -50,7 +52,7 @@ func parse1(answer []byte) (id string, e bundle.Entry, err error) {
 			}
 		}
 	}
-	return id, e, nil
+	return out, nil
 }
 
 // hexBytes is binary data in hexadecimal.

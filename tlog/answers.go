@@ -19,14 +19,14 @@ type Answer struct {
 // ParseAnswer reads an answer of Rekor v1 with exactly one entry (SG-12). Its
 // errors are *check.Error of check server.
 func ParseAnswer(answer []byte) (Answer, error) {
-	id, e, err := parse1(answer)
+	a, err := parse1(answer)
 	if err != nil {
 		return Answer{}, err
 	}
-	if !isID(id) {
-		return Answer{}, check.Refuse("SG-12", check.Server, "entry id is %q, want 64 or 80 hexadecimal digits", id)
+	if !isID(a.ID) {
+		return Answer{}, check.Refuse("SG-12", check.Server, "entry id is %q, want 64 or 80 hexadecimal digits", a.ID)
 	}
-	return Answer{id, e}, nil
+	return a, nil
 }
 
 // ParseAnswers reads a list of such answers, of at most most entries.

@@ -1,6 +1,7 @@
 package tlog
 
 import (
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -45,12 +46,17 @@ type fake struct {
 	log    trustroot.Log
 	server *httptest.Server
 
+	existing func(ctx context.Context, log *trustroot.Log, index int64) (bundle.Entry, error) // of Config
+
 	posts, gets int
+	finds       int                              // questions for an equal entry
+	hidden      int                              // of the first GETs and questions, which find nothing
 	last        []byte                           // body of the last POST
+	asked       []byte                           // proposal of the last question
 	answer      func(w http.ResponseWriter)      // instead of an answer, if not nil
 	lie         func(a map[string]any)           // changes an answer before it is sent
 	note        func(text string) (text2 string) // changes a checkpoint before it is signed
-	stored      []byte                           // answer to a GET
+	stored      []byte                           // answer to a GET, and to a question
 }
 
 func must[T any](v T, err error) T {
@@ -86,11 +92,22 @@ func newFake(t *testing.T, version int) *fake {
 func (f *fake) root() *trustroot.Root { return &trustroot.Root{Logs: []trustroot.Log{f.log}} }
 
 // writer returns our writer for the log.
-func (f *fake) writer(version int, c fetch.Config) sign.Log {
+func (f *fake) writer(version int, c fetch.Config) Writer {
 	f.t.Helper()
 	doer := must(fetch.New(f.server.URL, c))
 	f.t.Cleanup(doer.CloseIdle)
-	return must(New(version, f.server.URL, f.root(), now, doer))
+	return quick(must(New(version, f.server.URL, Config{Doer: doer, Root: f.root(), Now: now, Existing: f.existing})))
+}
+
+// quick makes a writer wait for next to nothing.
+func quick(w Writer) Writer {
+	switch w := w.(type) {
+	case *v1:
+		w.pause = time.Millisecond
+	case *v2:
+		w.pause = time.Millisecond
+	}
+	return w
 }
 
 func (f *fake) sign(message []byte) []byte {
@@ -128,9 +145,18 @@ func tree(body []byte) (root, proof []byte) {
 }
 
 func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == path1+"/retrieve" {
+		f.finds++
+		f.find(w, r)
+		return
+	}
 	if r.Method == http.MethodGet {
 		f.gets++
 		w.Header().Set("Content-Type", "application/json")
+		if f.hidden >= f.gets {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
 		w.Write(f.stored)
 		return
 	}
@@ -143,6 +169,37 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusCreated)
 	w.Write(f.entry(r.URL.Path))
+}
+
+// find answers a question for an equal entry.
+func (f *fake) find(w http.ResponseWriter, r *http.Request) {
+	var question struct{ Entries []json.RawMessage }
+	if err := json.NewDecoder(r.Body).Decode(&question); err != nil || len(question.Entries) != 1 {
+		f.t.Errorf("question for %d entries, %v", len(question.Entries), err)
+	}
+	f.asked = question.Entries[0]
+	w.Header().Set("Content-Type", "application/json")
+	if f.stored == nil || f.hidden >= f.finds {
+		io.WriteString(w, "[]")
+		return
+	}
+	fmt.Fprintf(w, "[%s]", f.stored)
+}
+
+// lose keeps the answer to a request and closes the connection.
+func (f *fake) lose(path string) func(http.ResponseWriter) {
+	return func(http.ResponseWriter) {
+		f.stored = f.entry(path)
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// conflict keeps the answer to a request and says that there is an equal entry.
+func (f *fake) conflict(w http.ResponseWriter) {
+	f.stored = f.entry(path1)
+	id, _, _ := strings.Cut(strings.TrimPrefix(string(f.stored), `{"`), `"`)
+	w.Header().Set("Location", path1+"/"+id)
+	w.WriteHeader(http.StatusConflict)
 }
 
 // entry returns the answer for the last request.

@@ -32,19 +32,13 @@ func Takes(version int, kind string) error {
 // Propose implements Writer. The entry in the answer is one of the bodies that were
 // expected, or refused.
 func (l *v1) Propose(ctx context.Context, p Proposal) (Receipt, error) {
-	answer, existing, err := l.post(ctx, p.Request)
-	if err != nil {
-		return Receipt{}, err
-	}
-	receipt, err := l.check(answer, func(e *bundle.Entry) error {
+	return l.put(ctx, p.Request, func(e *bundle.Entry) error {
 		e.Kind, e.Version = p.Kind, p.Version
 		if !slices.Contains(p.Bodies, sha256.Sum256(e.Body)) {
 			return check.Refuse("SG-12", check.Server, "entry is not the one that was sent")
 		}
 		return nil
 	})
-	receipt.Existing = existing
-	return receipt, err
 }
 
 // Propose implements Writer: there is only one kind of entry.

@@ -3,10 +3,8 @@ package tlog
 import (
 	"crypto/sha256"
 	"crypto/x509"
-	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -20,9 +18,7 @@ import (
 	"github.com/hallmarksign/hallmark/sign"
 )
 
-func b64(data []byte) string { return base64.StdEncoding.EncodeToString(data) }
-
-func (f *fake) upload(version int) Writer { return f.writer(version, fetch.Config{}).(Writer) }
+func (f *fake) upload(version int) Writer { return f.writer(version, fetch.Config{}) }
 
 // keyRecord is a record without certificate.
 func keyRecord(t *testing.T) sign.Record {
@@ -186,12 +182,7 @@ func TestSG12_Propose(t *testing.T) {
 func TestSG12_ProposeExisting(t *testing.T) {
 	f := newFake(t, 1)
 	p, _ := proposed(t)
-	f.answer = func(w http.ResponseWriter) {
-		f.stored = f.entry(path1)
-		id, _, _ := strings.Cut(strings.TrimPrefix(string(f.stored), `{"`), `"`)
-		w.Header().Set("Location", path1+"/"+id)
-		w.WriteHeader(409)
-	}
+	f.answer = f.conflict
 	receipt, err := f.upload(1).Propose(t.Context(), p)
 	if err != nil || !receipt.Existing || f.gets != 1 {
 		t.Errorf("got %+v, %v after %d GETs, want the existing entry", receipt, err, f.gets)
@@ -208,43 +199,6 @@ func TestSG11_ProposeToTheSecondGeneration(t *testing.T) {
 	if err := Takes(1, "rekord"); err != nil {
 		t.Error(err)
 	}
-}
-
-// What a log of the second generation says it has is no entry yet.
-func TestSG11_ExistsInTheSecondGeneration(t *testing.T) {
-	for answer, index := range map[string]int64{
-		`{"code":6,"message":"an equivalent entry already exists in the transparency log with index 0","details":[]}`: 0,
-		`an equivalent entry already exists in the transparency log with index 1234567`:                               1234567,
-		`an equivalent entry already exists in the transparency log with index -1`:                                    -1,
-		`an equivalent entry already exists in the transparency log with index 012`:                                   -1,
-		`an equivalent entry already exists in the transparency log with index 99999999999999999999`:                  -1,
-		`conflict`: -1,
-		``:         -1,
-	} {
-		f := newFake(t, 2)
-		f.answer = text(409, "application/json", answer)
-		r := keyRecord(t)
-		_, err := f.upload(2).Upload(t.Context(), r)
-		var exists *ExistsError
-		switch {
-		case check.Of(err) != check.Server:
-			t.Errorf("%s: got %v, want check server", answer, err)
-		case errors.As(err, &exists) != (index >= 0):
-			t.Errorf("%s: got %v", answer, err)
-		case exists != nil && (exists.Index != index || string(exists.Body) != string(canonicalKey2(r))):
-			t.Errorf("%s: got index %d and body %s", answer, exists.Index, exists.Body)
-		}
-		if _, err := f.writer(2, fetch.Config{}).Append(t.Context(), r); check.Of(err) != check.Server || errors.As(err, &exists) {
-			t.Errorf("%s: Append: got %v", answer, err)
-		}
-	}
-}
-
-// canonicalKey2 makes the entry of a record by hand.
-func canonicalKey2(r sign.Record) []byte {
-	return fmt.Appendf(nil, `{"apiVersion":"0.0.2","kind":"hashedrekord","spec":{"hashedRekordV002":{`+
-		`"data":{"algorithm":"SHA2_256","digest":"%s"},"signature":{"content":"%s","verifier":{"keyDetails":"PKIX_ECDSA_P256_SHA_256","publicKey":{"rawBytes":"%s"}}}}}}`,
-		b64(r.Digest), b64(r.Signature), b64(r.PublicKey))
 }
 
 func TestTreeID(t *testing.T) {

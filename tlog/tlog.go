@@ -6,13 +6,11 @@ package tlog
 import (
 	"context"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/hallmarksign/hallmark/bundle"
 	"github.com/hallmarksign/hallmark/internal/check"
 	"github.com/hallmarksign/hallmark/internal/fetch"
-	"github.com/hallmarksign/hallmark/internal/logproof"
 	"github.com/hallmarksign/hallmark/sign"
 	"github.com/hallmarksign/hallmark/trustroot"
 )
@@ -21,10 +19,10 @@ import (
 // the next checkpoint is signed, which takes ten seconds and more (SG-11).
 const Timeout = 30 * time.Second
 
-// maxAnswer bounds an answer: an entry with its proof, in base64 inside JSON.
-const maxAnswer = 4 << 20
+const maxAnswer = 4 << 20 // bytes of an answer of the log
 
-// A Writer writes to one log. It is a [sign.Log].
+// A Writer writes to one log. It is a [sign.Log]; that of the first generation is a
+// [sign.Finder] too. Logs of the second do not say whether they have an entry.
 type Writer interface {
 	sign.Log
 	// Upload records r as Append does, and says more about the entry.
@@ -40,10 +38,25 @@ type Receipt struct {
 	Existing bool   // the log said that it had an equal entry before
 }
 
+// Config is what a writer needs; Existing is optional.
+type Config struct {
+	Doer fetch.Doer      // bound to the base URL of the log
+	Root *trustroot.Root // of which the log must be one
+	Now  time.Time
+
+	// Existing returns the entry at an index of a log of the second generation, with
+	// its proof. It is asked when the log says that it had an equal one before: that
+	// answer does not hold it. An error of check not_found says that it is not there
+	// yet. If nil, such an answer is an error.
+	Existing func(ctx context.Context, log *trustroot.Log, index int64) (bundle.Entry, error)
+}
+
 // New returns the writer for the log at a URL that speaks the API of a major
 // version: 1 or 2. A log that the trusted root does not know at this moment is
 // refused before anything can be uploaded (K12).
-func New(version int, base string, root *trustroot.Root, now time.Time, doer fetch.Doer) (Writer, error) {
+//
+// An error of the writer after which an entry may be public is a *sign.SentError.
+func New(version int, base string, c Config) (Writer, error) {
 	if version != 1 && version != 2 {
 		return nil, check.Refuse("SC-2", check.SignCfg, "log %q speaks API version %d, want 1 or 2", base, version)
 	}
@@ -51,40 +64,14 @@ func New(version int, base string, root *trustroot.Root, now time.Time, doer fet
 	if err != nil {
 		return nil, check.Refuse("SC-9", check.SignCfg, "want the URL of a log, got %q", base)
 	}
-	logs, err := known(u, root, now)
+	logs, err := c.Root.LogsAt(base, c.Now)
 	if err != nil {
 		return nil, err
 	}
 	if version == 1 {
-		return &v1{doer: doer, base: u, logs: logs}, nil
+		return &v1{doer: c.Doer, base: u, logs: logs, patience: patience{firstPause}}, nil
 	}
-	return &v2{doer: doer, logs: logs}, nil
-}
-
-// known returns the logs of the trusted root that may answer at a URL. A log's
-// base URL gives its name in checkpoints, so it may lack the port.
-func known(u *url.URL, root *trustroot.Root, now time.Time) ([]trustroot.Log, error) {
-	path := strings.TrimRight(u.Path, "/")
-	var same, host []trustroot.Log
-	for _, l := range root.Logs {
-		if !l.Valid.Contains(now) {
-			continue
-		}
-		switch logproof.Name(&l) {
-		case u.Host + path:
-			same = append(same, l)
-		case u.Hostname() + path:
-			host = append(host, l)
-		}
-	}
-	if len(same) == 0 {
-		same = host
-	}
-	if len(same) == 0 {
-		return nil, check.Refuse("R1-1", check.TlogUnknown, "log %q is not in the trusted root, or not in use at %s",
-			u.Redacted(), now.UTC().Format(time.RFC3339))
-	}
-	return same, nil
+	return &v2{doer: c.Doer, logs: logs, existing: c.Existing, patience: patience{firstPause}}, nil
 }
 
 // byID returns the log that an entry says it is in.

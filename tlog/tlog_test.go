@@ -52,7 +52,7 @@ func TestR1_1_K12_LogsOfTheTrustedRoot(t *testing.T) {
 		{"K4 version 3", 3, "https://rekor.example.com", check.SignCfg},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			log, err := New(tt.version, tt.base, root, now, refuser{t})
+			log, err := New(tt.version, tt.base, Config{Doer: refuser{t}, Root: root, Now: now})
 			if check.Of(err) != tt.want {
 				t.Fatalf("got %v, want check %q", err, tt.want)
 			}

@@ -12,11 +12,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 
 	"github.com/hallmarksign/hallmark/bundle"
 	"github.com/hallmarksign/hallmark/internal/check"
+	"github.com/hallmarksign/hallmark/internal/checkpoint"
 	"github.com/hallmarksign/hallmark/internal/entry"
 	"github.com/hallmarksign/hallmark/internal/fetch"
 	"github.com/hallmarksign/hallmark/internal/inclusion"
@@ -28,11 +28,14 @@ import (
 
 const path1 = "/api/v1/log/entries"
 
+var _ sign.Finder = (*v1)(nil)
+
 // A v1 writes to a log of the first generation (Rekor), SG-12.
 type v1 struct {
 	doer fetch.Doer
 	base *url.URL
 	logs []trustroot.Log
+	patience
 }
 
 // Append records r as hashedrekord 0.0.1, or as dsse 0.0.1 if it has an
@@ -49,18 +52,25 @@ func (l *v1) Upload(ctx context.Context, r sign.Record) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, err
 	}
-	answer, existing, err := l.post(ctx, proposed)
-	if err != nil {
-		return Receipt{}, err
-	}
-	receipt, err := l.check(answer, func(e *bundle.Entry) error { return same(e, r) })
-	receipt.Existing = existing
-	return receipt, err
+	return l.put(ctx, proposed, func(e *bundle.Entry) error { return same(e, r) })
 }
 
-// post proposes an entry and returns the answer; existing is true if the log had
-// an equal one, which then is the answer.
-func (l *v1) post(ctx context.Context, proposed []byte) (answer []byte, existing bool, err error) {
+// Find implements sign.Finder.
+func (l *v1) Find(ctx context.Context, r sign.Record) (bundle.Entry, bool, error) {
+	proposed, err := propose(r)
+	if err != nil {
+		return bundle.Entry{}, false, err
+	}
+	receipt, err := l.find(ctx, proposed, func(e *bundle.Entry) error { return same(e, r) })
+	if check.Of(err) == check.NotFound {
+		return bundle.Entry{}, false, nil
+	}
+	return receipt.Entry, err == nil, err
+}
+
+// put proposes an entry. If the log has an equal one, or may have taken it although
+// there was no answer, that entry is looked for.
+func (l *v1) put(ctx context.Context, proposed []byte, wanted func(*bundle.Entry) error) (Receipt, error) {
 	res, err := service.Ask(ctx, l.doer, fetch.Request{
 		Method:      "POST",
 		Path:        path1,
@@ -70,24 +80,104 @@ func (l *v1) post(ctx context.Context, proposed []byte) (answer []byte, existing
 		MaxBody:     maxAnswer,
 	}, 200, 201, http.StatusConflict)
 	if err != nil {
-		return nil, false, err
+		if ctx.Err() == nil && !fetch.NotDone(err) {
+			if r, again := l.wait(ctx, hoped, func() (Receipt, error) { return l.find(ctx, proposed, wanted) }); again == nil {
+				return r, nil
+			}
+		}
+		return Receipt{}, sent(err)
 	}
-	if res.Status != http.StatusConflict {
-		return res.Body, false, nil
+	if res.Status == http.StatusConflict {
+		r, err := l.equal(ctx, res.Header.Get("Location"), wanted)
+		r.Existing = err == nil && !res.Repeated
+		return r, err
 	}
-	id, err := l.location(res.Header.Get("Location"))
+	a, err := parse1(res.Body)
 	if err != nil {
-		return nil, true, err
+		return Receipt{}, public(nil, err)
 	}
-	res, err = service.Ask(ctx, l.doer, fetch.Request{
+	r, err := l.check(&a, wanted)
+	if err != nil {
+		return Receipt{}, public(&a.Entry, err)
+	}
+	return r, nil
+}
+
+// equal returns the entry that the answer to a conflict points to. A log may know that
+// it has an entry some seconds before it shows it.
+func (l *v1) equal(ctx context.Context, location string, wanted func(*bundle.Entry) error) (Receipt, error) {
+	id, err := l.location(location)
+	if err != nil {
+		return Receipt{}, public(nil, err)
+	}
+	var seen *bundle.Entry
+	r, err := l.wait(ctx, promised, func() (Receipt, error) {
+		a, err := l.get(ctx, id)
+		if err != nil {
+			return Receipt{}, err
+		}
+		seen = &a.Entry
+		return l.check(&a, wanted)
+	})
+	if check.Of(err) == check.NotFound {
+		return Receipt{}, public(nil, check.Refuse("SG-12", check.Net, "log %q says that it has the entry %q, but does not show it yet", l.logs[0].Name(), id))
+	}
+	if err != nil {
+		return Receipt{}, public(seen, located(err, "entry "+id))
+	}
+	return r, nil
+}
+
+// get returns the entry of an id, or an error of check not_found.
+func (l *v1) get(ctx context.Context, id string) (Answer, error) {
+	res, err := service.Ask(ctx, l.doer, fetch.Request{
 		Path:    path1 + "/" + id,
 		Accept:  "application/json",
 		MaxBody: maxAnswer,
-	}, 200)
+	}, http.StatusOK, http.StatusNotFound)
 	if err != nil {
-		return nil, true, err
+		return Answer{}, err
 	}
-	return res.Body, true, nil
+	if res.Status == http.StatusNotFound {
+		return Answer{}, check.Refuse("SG-12", check.NotFound, "no entry %q", id)
+	}
+	return parse1(res.Body)
+}
+
+// maxEqual bounds the entries that are equal to one: a log has one in each tree.
+const maxEqual = 32
+
+// find returns an entry that is equal to a proposed one, or an error of check
+// not_found.
+func (l *v1) find(ctx context.Context, proposed []byte, wanted func(*bundle.Entry) error) (Receipt, error) {
+	question, err := json.Marshal(map[string][]json.RawMessage{"entries": {proposed}})
+	if err != nil {
+		return Receipt{}, check.Refuse("SG-12", check.Internal, "%v", err)
+	}
+	res, err := service.Ask(ctx, l.doer, fetch.Request{
+		Method:      "POST",
+		Path:        path1 + "/retrieve",
+		Body:        question,
+		ContentType: "application/json",
+		Accept:      "application/json",
+		MaxBody:     maxAnswer,
+	}, http.StatusOK)
+	if err != nil {
+		return Receipt{}, err
+	}
+	all, err := ParseAnswers(res.Body, maxEqual)
+	if err != nil {
+		return Receipt{}, err
+	}
+	var refused error = check.Refuse("SG-12", check.NotFound, "no equal entry")
+	for i := range all {
+		r, err := l.check(&all[i], wanted)
+		if err == nil {
+			return r, nil
+		}
+		refused = err
+	}
+	return Receipt{}, refused
 }
 
 // location returns the id of the equal entry that the answer to a conflict
@@ -116,26 +206,23 @@ func isID(s string) bool {
 
 // check returns the entry of an answer if it is the wanted one, and promised and
 // proved by the log. wanted fills in kind and version.
-func (l *v1) check(answer []byte, wanted func(*bundle.Entry) error) (Receipt, error) {
-	id, e, err := parse1(answer)
-	if err != nil {
-		return Receipt{}, err
-	}
+func (l *v1) check(a *Answer, wanted func(*bundle.Entry) error) (Receipt, error) {
+	id, e := a.ID, &a.Entry
 	leaf := hex.EncodeToString(inclusion.Leaf(e.Body))
 	if !isID(id) || !strings.HasSuffix(id, leaf) {
 		return Receipt{}, check.Refuse("SG-12", check.Server, "entry id %q is not the hash of the entry", id)
 	}
-	if err := wanted(&e); err != nil {
+	if err := wanted(e); err != nil {
 		return Receipt{}, err
 	}
-	log, err := byID(l.logs, &e)
+	log, err := byID(l.logs, e)
 	if err != nil {
 		return Receipt{}, err
 	}
-	if err := logproof.Promised(&e, log); err != nil {
+	if err := logproof.Promised(e, log); err != nil {
 		return Receipt{}, lied(err)
 	}
-	c, err := logproof.Included(&e, log)
+	c, err := logproof.Included(e, log)
 	if err != nil {
 		return Receipt{}, lied(err)
 	}
@@ -143,18 +230,17 @@ func (l *v1) check(answer []byte, wanted func(*bundle.Entry) error) (Receipt, er
 	if err != nil {
 		return Receipt{}, err
 	}
-	return Receipt{Entry: e, ID: tree + leaf}, nil
+	return Receipt{Entry: *e, ID: tree + leaf}, nil
 }
 
 // TreeID returns the tree of a checkpoint, "name - tree id", as it begins the id of
 // an entry.
 func TreeID(origin string) (string, error) {
-	_, tree, _ := strings.Cut(origin, " - ")
-	n, err := strconv.ParseUint(tree, 10, 64)
+	_, tree, err := checkpoint.SplitV1(origin)
 	if err != nil {
-		return "", check.Refuse("R1-5", check.Checkpoint, "tree id is %q, want a decimal number", tree)
+		return "", err
 	}
-	return fmt.Sprintf("%016x", n), nil
+	return fmt.Sprintf("%016x", tree), nil
 }
 
 // same refuses an entry that is not about r.

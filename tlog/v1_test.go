@@ -11,6 +11,7 @@ import (
 	"github.com/hallmarksign/hallmark/internal/entry"
 	"github.com/hallmarksign/hallmark/internal/fetch"
 	"github.com/hallmarksign/hallmark/internal/set"
+	"github.com/hallmarksign/hallmark/sign"
 )
 
 func TestSG12_Append(t *testing.T) {
@@ -150,6 +151,9 @@ func TestSG12_LogThatLies(t *testing.T) {
 			tt.change(f)
 			_, err := f.writer(1, fetch.Config{}).Append(t.Context(), record(t, ""))
 			refused(t, err, tt.inner)
+			if _, public := err.(*sign.SentError); !public {
+				t.Errorf("got %T, want one that says that an entry may be public", err)
+			}
 		})
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -22,22 +21,19 @@ import (
 
 // A v2 writes to a log of the second generation (rekor-tiles), SG-11.
 type v2 struct {
-	doer fetch.Doer
-	logs []trustroot.Log
+	doer     fetch.Doer
+	logs     []trustroot.Log
+	existing func(ctx context.Context, log *trustroot.Log, index int64) (bundle.Entry, error)
+	patience
 }
 
 // Append records r as hashedrekord 0.0.2, envelopes too.
 func (l *v2) Append(ctx context.Context, r sign.Record) (bundle.Entry, error) {
 	receipt, err := l.Upload(ctx, r)
-	var exists *ExistsError
-	if errors.As(err, &exists) {
-		return bundle.Entry{}, exists.Err
-	}
 	return receipt.Entry, err
 }
 
-// Upload implements Writer. That the log had an equal entry before is an
-// *ExistsError: its answer does not hold that entry.
+// Upload implements Writer.
 func (l *v2) Upload(ctx context.Context, r sign.Record) (Receipt, error) {
 	details, err := detailsOf(r)
 	if err != nil {
@@ -62,65 +58,93 @@ func (l *v2) Upload(ctx context.Context, r sign.Record) (Receipt, error) {
 		MaxBody:     maxAnswer,
 	}, 200, 201, http.StatusConflict)
 	if err != nil {
-		return Receipt{}, err
+		return Receipt{}, sent(err)
 	}
 	if res.Status == http.StatusConflict {
-		return Receipt{}, exists2(res, want)
+		return l.equal(ctx, res, want)
 	}
-	e, err := l.check(res.Body, want)
-	return Receipt{Entry: e}, err
+	e, err := parse2(res.Body)
+	if err != nil {
+		return Receipt{}, public(nil, err)
+	}
+	if err := l.check(&e, want); err != nil {
+		return Receipt{}, public(&e, err)
+	}
+	return Receipt{Entry: e}, nil
 }
 
-// An ExistsError says that a log of the second generation claims to have an equal
-// entry. Nothing is proved yet.
-type ExistsError struct {
-	Index int64  // where it claims to have it
-	Body  []byte // what that entry must be
-	Err   *check.Error
+// equal returns the entry that the answer to a conflict points to, once the log shows
+// it.
+func (l *v2) equal(ctx context.Context, res *fetch.Response, want []byte) (Receipt, error) {
+	index, ok := existsAt(res.Body)
+	if !ok || l.existing == nil {
+		return Receipt{}, public(nil, check.Refuse("SG-11", check.Server, "want status [200 201], got 409: %s", fetch.Excerpt(res.Body)))
+	}
+	var seen *bundle.Entry
+	r, err := l.wait(ctx, promised, func() (Receipt, error) {
+		e, err := l.at(ctx, index)
+		if err != nil {
+			return Receipt{}, err
+		}
+		seen = &e
+		return Receipt{Entry: e, Existing: !res.Repeated}, l.check(&e, want)
+	})
+	if check.Of(err) == check.NotFound {
+		return Receipt{}, public(nil, check.Refuse("SG-11", check.Net, "log %q says that it has an equal entry as number %d, but does not show it yet", l.logs[0].Name(), index))
+	}
+	if err != nil {
+		return Receipt{}, public(seen, located(err, "entry "+strconv.FormatInt(index, 10)))
+	}
+	return r, nil
 }
 
-func (e *ExistsError) Error() string { return e.Err.Error() }
-func (e *ExistsError) Unwrap() error { return e.Err }
+// at returns the entry at an index of the log at this address. If the trusted root has
+// several there, it is the one whose key signed.
+func (l *v2) at(ctx context.Context, index int64) (bundle.Entry, error) {
+	var reason error
+	for i := range l.logs {
+		e, err := l.existing(ctx, &l.logs[i], index)
+		if err == nil {
+			return e, nil
+		}
+		if check.Of(reason) != check.NotFound { // else it will show
+			reason = err
+		}
+	}
+	return bundle.Entry{}, reason
+}
 
-var existsAt = regexp.MustCompile(`already exists in the transparency log with index (0|[1-9][0-9]*)\b`)
+var existsText = regexp.MustCompile(`already exists in the transparency log with index (0|[1-9][0-9]*)\b`)
 
-// exists2 reads the answer to a conflict, which has the index in its text only.
-func exists2(res *fetch.Response, want []byte) error {
-	refused := check.Refuse("SG-11", check.Server, "want status [200 201], got 409: %s", fetch.Excerpt(res.Body))
-	found := existsAt.FindSubmatch(res.Body)
+// existsAt reads the answer to a conflict, which has the index in its text only.
+func existsAt(answer []byte) (index int64, ok bool) {
+	found := existsText.FindSubmatch(answer)
 	if found == nil {
-		return refused
+		return 0, false
 	}
 	index, err := strconv.ParseInt(string(found[1]), 10, 64)
-	if err != nil {
-		return refused
-	}
-	return &ExistsError{Index: index, Body: want, Err: refused}
+	return index, err == nil
 }
 
-// check returns the entry of an answer if it is the wanted one and in the log.
-func (l *v2) check(answer, want []byte) (bundle.Entry, error) {
-	e, err := parse2(answer)
-	if err != nil {
-		return bundle.Entry{}, err
+// check refuses an entry that is not the wanted one, or not in the log.
+func (l *v2) check(e *bundle.Entry, want []byte) error {
+	if !bytes.Equal(e.Body, want) {
+		return check.Refuse("R2-3", check.Server, "entry is not the one that was sent")
 	}
-	if !logproof.Second(&e) {
-		return bundle.Entry{}, check.Refuse("R2-1", check.Server, "entry is %q %q, want hashedrekord 0.0.2", e.Kind, e.Version)
+	if !logproof.Second(e) {
+		return check.Refuse("R2-1", check.Server, "entry is %q %q, want hashedrekord 0.0.2", e.Kind, e.Version)
 	}
 	if e.IntegratedTime != 0 || e.Promise != nil {
-		return bundle.Entry{}, check.Refuse("R2-5", check.Server, "entry has a time or a promise, which this kind of log does not give")
+		return check.Refuse("R2-5", check.Server, "entry has a time or a promise, which this kind of log does not give")
 	}
-	if !bytes.Equal(e.Body, want) {
-		return bundle.Entry{}, check.Refuse("R2-3", check.Server, "entry is not the one that was sent")
-	}
-	log, err := byID(l.logs, &e)
+	log, err := byID(l.logs, e)
 	if err != nil {
-		return bundle.Entry{}, err
+		return err
 	}
-	if _, err := logproof.Included(&e, log); err != nil {
-		return bundle.Entry{}, lied(err)
+	if _, err := logproof.Included(e, log); err != nil {
+		return lied(err)
 	}
-	return e, nil
+	return nil
 }
 
 // A createEntry is CreateEntryRequest of Rekor's API v2.

@@ -3,6 +3,7 @@ package tlog
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"github.com/hallmarksign/hallmark/internal/check"
 	"github.com/hallmarksign/hallmark/internal/entry"
 	"github.com/hallmarksign/hallmark/internal/fetch"
+	"github.com/hallmarksign/hallmark/sign"
 )
 
 func TestSG11_Append(t *testing.T) {
@@ -128,6 +130,10 @@ func TestSG11_K25_LogThatLies(t *testing.T) {
 			tt.change(f)
 			_, err := f.writer(2, fetch.Config{}).Append(t.Context(), record(t, ""))
 			refused(t, err, tt.inner)
+			said := tt.name == "K27 304" || tt.name == "K27 400" // that it took nothing
+			if _, public := err.(*sign.SentError); public == said {
+				t.Errorf("got %T, an entry may be public: %v", err, !said)
+			}
 		})
 	}
 }
@@ -141,7 +147,7 @@ func refused(t *testing.T, err error, inner check.Check) {
 	if inner == check.Server {
 		return
 	}
-	e := err.(*check.Error)
+	e, _ := errors.AsType[*check.Error](err)
 	if check.Of(e.Err) != inner {
 		t.Errorf("got reason %v, want check %s", e.Err, inner)
 	}

@@ -40,6 +40,7 @@ func authorities(r *Root, field string, in []authorityJSON, u use) ([]Authority,
 		}
 		if alg := unknownAlgorithm(chain); alg != "" { // TR-3
 			r.Warnings = append(r.Warnings, fmt.Sprintf("%s: skipped: %s", at, alg))
+			r.Skipped = append(r.Skipped, Skipped{List: field, URL: in[i].URI, Algorithm: alg, Valid: valid})
 			continue
 		}
 		if err := ordered(chain, u, at+".certChain.certificates"); err != nil {

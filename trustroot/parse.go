@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/hallmarksign/hallmark/internal/check"
@@ -14,11 +15,11 @@ import (
 
 // Limits of what is read (LM-1, LM-4).
 const (
-	MaxSize      = 4 << 20 // bytes of one trusted root or signing configuration
-	MaxInstances = 128     // in each list
-	MaxChain     = 10      // certificates of one authority
-	MaxCert      = 32 << 10
-	MaxKey       = 4 << 10
+	MaxSize      = 4 << 20  // bytes of one trusted root or signing configuration
+	MaxInstances = 128      // instances in each list
+	MaxChain     = 10       // certificates of one authority
+	MaxCert      = 32 << 10 // bytes of one of them
+	MaxKey       = 4 << 10  // bytes of a key of a log
 )
 
 // mediaTypes are those of TR-1. The last one is what public TUF repositories
@@ -117,6 +118,7 @@ func logs(r *Root, field string, in []logJSON, notes bool) ([]Log, error) {
 		kind, known := keyKinds()[in[i].PublicKey.KeyDetails]
 		if !known { // TR-3
 			r.Warnings = append(r.Warnings, fmt.Sprintf("%s: skipped: keyDetails is %q", at, in[i].PublicKey.KeyDetails))
+			r.Skipped = append(r.Skipped, in[i].skipped(field, at))
 			continue
 		}
 		l, err := in[i].log(at, kind, notes)
@@ -126,6 +128,16 @@ func logs(r *Root, field string, in []logJSON, notes bool) ([]Log, error) {
 		out = append(out, *l)
 	}
 	return out, nil
+}
+
+// skipped describes a log with a key of an unknown kind. If its window can't be read it
+// counts as in use.
+func (in *logJSON) skipped(list, at string) Skipped {
+	valid, err := in.PublicKey.ValidFor.window(at)
+	if err != nil {
+		valid = Window{Start: time.Unix(0, 0)}
+	}
+	return Skipped{List: list, URL: in.BaseURL, Algorithm: strconv.Quote(in.PublicKey.KeyDetails), Valid: valid}
 }
 
 // log reads one log with a key of a known kind.

@@ -73,13 +73,16 @@ type (
 )
 
 // ParseSigningConfig reads a signing configuration. Its error is a *check.Error
-// of check version for another media type, else of check signcfg.
+// of check version for another media type, of check limit beyond a bound, else of
+// check signcfg.
 func ParseSigningConfig(data []byte) (*SigningConfig, error) {
 	if len(data) > MaxSize {
-		return nil, check.Refuse("LM-1", check.SignCfg, "has %d bytes, want at most %d", len(data), MaxSize)
+		return nil, check.Refuse("LM-1", check.Limit, "has %d bytes, want at most %d", len(data), MaxSize)
 	}
 	var in configJSON
-	if err := strictjson.UnmarshalOpen(data, &in); err != nil {
+	if err := strictjson.UnmarshalOpen(data, &in); check.Of(err) == check.Limit {
+		return nil, err
+	} else if err != nil {
 		return nil, recheck(err, check.SignCfg)
 	}
 	if in.MediaType != SigningConfigMediaType {
@@ -109,7 +112,7 @@ func ParseSigningConfig(data []byte) (*SigningConfig, error) {
 
 func services(field string, in []serviceJSON) ([]Service, error) {
 	if len(in) > MaxInstances {
-		return nil, check.Refuse("LM-1", check.SignCfg, "has %d elements, want at most %d", len(in), MaxInstances).At(field)
+		return nil, check.Refuse("LM-1", check.Limit, "has %d elements, want at most %d", len(in), MaxInstances).At(field)
 	}
 	var out []Service
 	for i, s := range in {
@@ -140,22 +143,24 @@ func (c *SigningConfig) AllowLoopback() *SigningConfig {
 	return &out
 }
 
-// Select chooses the services for a signing at a moment (SC-2..SC-8). Its error
-// is a *check.Error of check signcfg.
-func (c *SigningConfig) Select(now time.Time) (*Services, error) {
+// Select chooses the services for a signing at a moment (SC-2..SC-8). A service whose
+// answers could not be verified by the trusted root is passed over: what a log with an
+// unknown key records is public, and proves nothing. Its errors name the check signcfg,
+// tlog_unknown or trustroot.
+func (c *SigningConfig) Select(root *Root, now time.Time) (*Services, error) {
 	s := &Services{}
 	var err error
-	if s.CA, err = c.first("caUrls", c.CAs, now); err != nil {
+	if s.CA, err = c.first("caUrls", c.CAs, root.certifies, now); err != nil {
 		return nil, err
 	}
-	if s.OIDC, err = c.first("oidcUrls", c.OIDCs, now); err != nil {
+	if s.OIDC, err = c.first("oidcUrls", c.OIDCs, anything, now); err != nil {
 		return nil, err
 	}
-	if s.Logs, err = c.several("rekorTlogUrls", c.Logs, 2, c.LogDemand, now); err != nil {
+	if s.Logs, err = c.several("rekorTlogUrls", c.Logs, 2, c.LogDemand, root.logFits, now); err != nil {
 		return nil, err
 	}
 	if len(c.TSAs) > 0 {
-		if s.TSAs, err = c.several("tsaUrls", c.TSAs, 1, c.TSADemand, now); err != nil {
+		if s.TSAs, err = c.several("tsaUrls", c.TSAs, 1, c.TSADemand, root.timestamps, now); err != nil {
 			return nil, err
 		}
 	}

@@ -47,7 +47,17 @@ func choose(t *testing.T, o object, now time.Time) (*Services, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return c.Select(now)
+	return c.Select(rootOf(c), now)
+}
+
+// rootOf is a trusted root that knows every service of a configuration.
+func rootOf(c *SigningConfig) *Root {
+	always := Window{Start: time.Unix(0, 0)}
+	r := &Root{Authorities: []Authority{{Valid: always}}, TSAs: []Authority{{Valid: always}}}
+	for _, s := range c.Logs {
+		r.Logs = append(r.Logs, Log{BaseURL: s.URL, Valid: always})
+	}
+	return r
 }
 
 func urls(list []Service) []string {
@@ -203,9 +213,9 @@ func TestSC9_URLs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = c.Select(noon)
+		_, err = c.Select(rootOf(c), noon)
 		refused(t, err, check.SignCfg, "SC-9", "caUrls")
-		if s, err := c.AllowLoopback().Select(noon); err != nil || s.CA.URL != u {
+		if s, err := c.AllowLoopback().Select(rootOf(c), noon); err != nil || s.CA.URL != u {
 			t.Errorf("%s: %v", u, err)
 		}
 	}
@@ -226,11 +236,17 @@ func TestSC_ParseRefusals(t *testing.T) {
 			o := goodConfig()
 			c.change(o)
 			_, err := ParseSigningConfig(encode(t, o))
-			refused(t, err, check.SignCfg, c.rule, c.field)
+			want := check.SignCfg
+			if c.rule == "LM-1" {
+				want = check.Limit
+			}
+			refused(t, err, want, c.rule, c.field)
 		})
 	}
 	_, err := ParseSigningConfig([]byte(strings.Repeat(" ", MaxSize+1)))
-	refused(t, err, check.SignCfg, "LM-1", "")
+	refused(t, err, check.Limit, "LM-1", "")
+	_, err = ParseSigningConfig([]byte(strings.Repeat("[", 65)))
+	refused(t, err, check.Limit, "LM-2", "")
 }
 
 func TestSC_PublicConfigurations(t *testing.T) {
@@ -247,7 +263,7 @@ func TestSC_PublicConfigurations(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := c.Select(noon)
+		s, err := c.Select(rootOf(c), noon)
 		if err != nil || s.Logs.Candidates[0].URL != want || len(s.Logs.Candidates) != 1 {
 			t.Errorf("%s: got %+v, %v", file, s, err)
 		}
@@ -265,13 +281,13 @@ func FuzzSigningConfig(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte, offset int64) {
 		c, err := ParseSigningConfig(data)
 		if err != nil {
-			if k := check.Of(err); k != check.SignCfg && k != check.Version {
+			if k := check.Of(err); k != check.SignCfg && k != check.Version && k != check.Limit {
 				t.Fatalf("refused by %s: %v", k, err)
 			}
 			return
 		}
 		now := noon.Add(time.Duration(offset))
-		s, err := c.Select(now)
+		s, err := c.Select(rootOf(c), now)
 		if err != nil {
 			if check.Of(err) != check.SignCfg {
 				t.Fatalf("refused by %s: %v", check.Of(err), err)

@@ -51,5 +51,6 @@ type Root struct {
 	TSAs        []Authority
 	Logs        []Log
 	CTLogs      []Log
-	Warnings    []string // instances that were skipped, and why (TR-3)
+	Skipped     []Skipped // instances that can't be used
+	Warnings    []string  // what was skipped, and why (TR-3)
 }

@@ -24,7 +24,7 @@ type Evidence struct {
 var PublicGood = Evidence{SCTs: 1, Logs: 1, Times: 1}
 
 // maxThreshold bounds each number of Evidence (TT-3).
-const maxThreshold = 32
+const maxThreshold = 32 // proofs of one kind that can be demanded
 
 // weakened says which kinds of proof are not demanded at all (TT-1).
 func (e Evidence) weakened() []string {

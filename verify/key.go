@@ -25,8 +25,7 @@ type Key struct {
 	AssumeNow bool
 }
 
-// maxPEM bounds the text of a public key in bytes.
-const maxPEM = 64 << 10
+const maxPEM = 64 << 10 // bytes of a public key in PEM
 
 // ParsePublicKey reads a public key from exactly one PEM block PUBLIC KEY. Its
 // errors are of check usage or alg.

@@ -9,8 +9,7 @@ import (
 	"github.com/hallmarksign/hallmark/internal/check"
 )
 
-// maxPattern bounds the text of a pattern in bytes.
-const maxPattern = 4096
+const maxPattern = 4096 // bytes of a pattern
 
 // A Match says which text is accepted. Text is compared byte by byte: no
 // folding of case, no normalisation (ID-2, ID-8). The zero Match accepts

@@ -72,12 +72,14 @@ func checkSignature(q *question, by checkedSigner, claim claimedSignature) (chec
 	s := checkedSignature{algorithm: a}
 	var message []byte
 	if e := q.bundle.Envelope; e != nil {
-		s.bytes, message = e.Signature, dsse.PAE(e.PayloadType, e.Payload)
+		s.bytes = e.Signature
 		if e.PayloadType != dsse.PayloadType {
 			return s, check.Refuse("BP-8", check.DSSE, "payload type is %q, want %q", e.PayloadType, dsse.PayloadType)
 		}
 		if a.hash != 0 {
-			s.digest = sum(a.hash, message)
+			s.digest = sumOf(a.hash, dsse.Prefix(e.PayloadType, len(e.Payload)), e.Payload)
+		} else {
+			message = dsse.PAE(e.PayloadType, e.Payload)
 		}
 	} else {
 		s.bytes = q.bundle.Message.Signature
@@ -112,11 +114,7 @@ func (s *checkedSignature) overArtifact(q *question) error {
 		return check.Refuse("BP-9", check.Digest, "algorithm is %q, artifact was signed by its %s", claimed.Algorithm, hashName(h)).
 			At("messageSignature.messageDigest")
 	}
-	if !bytes.Equal(s.digest, claimed.Value) {
-		return check.Refuse("BP-9", check.Digest, "artifact has %x, bundle is for %x", s.digest, claimed.Value).
-			At("messageSignature.messageDigest")
-	}
-	return nil
+	return sameDigest(claimed, s.digest)
 }
 
 // boundEntries are entries about the signature that was verified.
@@ -163,7 +161,14 @@ func sum(h crypto.Hash, data []byte) []byte {
 		digest := sha256.Sum256(data)
 		return digest[:]
 	}
+	return sumOf(h, data)
+}
+
+// sumOf hashes parts that follow each other, without putting them together.
+func sumOf(h crypto.Hash, parts ...[]byte) []byte {
 	state := h.New()
-	state.Write(data)
+	for _, p := range parts {
+		state.Write(p)
+	}
 	return state.Sum(nil)
 }

@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"encoding/hex"
 	"slices"
 
 	"github.com/hallmarksign/hallmark/internal/check"
@@ -26,20 +25,12 @@ func checkContent(q *question, s checkedSignature) (checkedContent, error) {
 		}
 		return checkedContent{artifact: Digest{Algorithm: s.algorithm.hash, Value: s.digest}}, nil
 	}
-	st, err := dsse.ParseStatement(e.Payload)
-	if err != nil {
-		return none, err
-	}
-	digests := make(map[string]string, len(q.artifact.digests))
-	for _, d := range q.artifact.digests {
-		digests[hashName(d.Algorithm)] = hex.EncodeToString(d.Value)
-	}
-	subject, err := st.Match(digests)
+	st, subject, err := matching(e.Payload, q.artifact)
 	if err != nil {
 		return none, err
 	}
 	if name := q.policy.SubjectName; name != "" {
-		if subject, err = named(st, name, digests); err != nil {
+		if subject, err = named(st, name, q.artifact.byName()); err != nil {
 			return none, err
 		}
 	}

@@ -104,6 +104,20 @@ func TestResult(t *testing.T) {
 	}
 }
 
+// A log of the first generation may sign under any name; the result has the one in the
+// trusted root.
+func TestR1_5_ResultNamesTheLogOfTheRoot(t *testing.T) {
+	p := newPlan(t, 1)
+	p.origin, p.signs = "other.example - 43", "other.example"
+	got, err := p.verify()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if name := got.Logs[0].Name; name != "rekor.example.com - 43" {
+		t.Errorf("name of the log is %q", name)
+	}
+}
+
 func TestR11_Weakened(t *testing.T) {
 	for _, tt := range []struct {
 		evidence verify.Evidence

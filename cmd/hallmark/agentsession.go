@@ -68,8 +68,15 @@ func (r *signRun) continued(ctx context.Context, signer *sign.Signer, client *ag
 // where that is known without asking a person: one machine runs the pipelines of
 // several repositories in the name of one user.
 func (l *loginFlags) stillIs(ctx context.Context, e *env, who oidc.Token) bool {
+	same, known := l.isMachine(ctx, e, who)
+	return same || !known
+}
+
+// isMachine reports whether a login would be for the one whom a certificate names; it
+// is not known where a person logs in.
+func (l *loginFlags) isMachine(ctx context.Context, e *env, who oidc.Token) (same, known bool) {
 	if l.only == "none" || l.asksPerson() {
-		return true
+		return false, false
 	}
 	machine := oidc.FirstOf(ambient(e)...)
 	if l.only != "" {
@@ -77,9 +84,18 @@ func (l *loginFlags) stillIs(ctx context.Context, e *env, who oidc.Token) bool {
 	}
 	t, err := machine.Token(ctx, audience)
 	if errors.Is(err, oidc.ErrUnavailable) && l.only == "" && !e.ci() {
-		return true // it is for a person
+		return false, false
 	}
-	return err == nil && isFor(t, who)
+	return err == nil && isFor(t, who), true
+}
+
+// isSigner is isMachine, or by the token that was given.
+func (r *signRun) isSigner(ctx context.Context, tokens oidc.Provider, who oidc.Token) (same, known bool) {
+	if tokens == nil {
+		return r.o.login.isMachine(ctx, r.e, who)
+	}
+	t, err := tokens.Token(ctx, audience)
+	return err == nil && isFor(t, who), true
 }
 
 // isFor reports whether a token is for the one whom a certificate names.

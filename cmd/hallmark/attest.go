@@ -18,8 +18,7 @@ import (
 // statementType is the version of statements that is written.
 const statementType = "https://in-toto.io/Statement/v1"
 
-// maxStatement bounds predicates and statements; logs and bundles hold no more.
-const maxStatement = 8 << 20
+const maxStatement = 8 << 20 // bytes of a predicate or a statement
 
 // attestOptions say what is stated about the files.
 type attestOptions struct {
@@ -86,7 +85,7 @@ func attestationSuffix(predicate string) string {
 // subjectName is what a statement calls its subject.
 func subjectName(t *target) string {
 	if t.place != nil {
-		return t.place.to[0].Repository
+		return t.place.to[0].PublicName()
 	}
 	return filepath.Base(t.arg)
 }

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"crypto"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
+	"math"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -51,14 +54,24 @@ func hasBundle(path string) bool {
 	return slices.ContainsFunc(bundleSuffixes, func(suffix string) bool { return exists(path + suffix) })
 }
 
-// holdsBundles reports whether a file holds bundles and nothing else.
+// holdsBundles reports whether a file holds bundles and nothing else but blank lines.
 func holdsBundles(path string) bool {
-	for _, err := range (claimSource{bundle: path}).claims() {
-		if err != nil {
+	c, err := claimSource{bundle: path}.open()
+	if err != nil {
+		return false
+	}
+	defer c.close()
+	if c.one != nil {
+		return true
+	}
+	found := false
+	for _, err := range c.each() {
+		if err != nil && !errors.Is(err, bundle.ErrBlank) {
 			return false
 		}
+		found = found || err == nil
 	}
-	return true
+	return found
 }
 
 // signedFile returns the file that a bundle of this name belongs to, or "".
@@ -111,49 +124,74 @@ func (c claimSource) String() string {
 	return c.signature
 }
 
-// maxLinesSize bounds a file of JSON lines, in bytes: all of its bundles are in memory
-// at once.
-const maxLinesSize = 64 << 20
-
 var errNoBundles = errors.New("holds no bundle")
 
-// claims reads every bundle of a source.
-func (c claimSource) claims() iter.Seq2[*bundle.Bundle, error] {
-	return func(yield func(*bundle.Bundle, error) bool) {
-		switch {
-		case c.signature != "":
-			yield(c.detached())
-		case strings.HasSuffix(c.bundle, ".jsonl"):
-			f, info, err := openRegular(c.bundle)
-			if err != nil {
-				yield(nil, fileError(c.bundle, err))
-				return
-			}
-			defer f.Close()
-			if info.Size() > maxLinesSize {
-				yield(nil, check.Refuse("LM-1", check.Limit, "has %d bytes, want at most %d in one file of JSON lines", info.Size(), maxLinesSize).
-					WithNext("split the file"))
-				return
-			}
-			none := true
-			for b, err := range bundle.ParseLines(io.LimitReader(f, maxLinesSize)) {
-				none = false
-				if !yield(b, err) {
-					return
-				}
-			}
-			if none {
-				yield(nil, &check.Error{Check: check.NotFound, Field: printable(c.bundle, 256), Err: errNoBundles})
-			}
-		default:
-			data, err := readBounded(c.bundle, bundle.MaxSize)
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			yield(bundle.Open(data))
+// claims are the bundles of a source.
+type claims struct {
+	name  string
+	one   *bundle.Bundle // nil for JSON lines
+	lines *os.File       // nil for one bundle
+}
+
+// open reads a source that is one bundle, and opens one that has a bundle on each
+// line.
+func (c claimSource) open() (*claims, error) {
+	if c.signature != "" {
+		b, err := c.detached()
+		return &claims{name: c.signature, one: b}, err
+	}
+	if strings.HasSuffix(c.bundle, ".jsonl") {
+		f, _, err := openRegular(c.bundle)
+		if err != nil {
+			return nil, fileError(c.bundle, err)
+		}
+		if lines := (&claims{name: c.bundle, lines: f}); !bundle.IsDocument(lines.reader()) {
+			return lines, nil
+		}
+		f.Close()
+	}
+	data, err := readBounded(c.bundle, bundle.MaxSize)
+	if err != nil {
+		return nil, err
+	}
+	b, err := bundle.Open(data)
+	return &claims{name: c.bundle, one: b}, err
+}
+
+func (c *claims) close() {
+	if c.lines != nil {
+		c.lines.Close()
+	}
+}
+
+// reader reads the lines from the start, each time it is called.
+func (c *claims) reader() io.Reader { return io.NewSectionReader(c.lines, 0, math.MaxInt64) }
+
+// each reads every bundle of JSON lines, one at a time.
+func (c *claims) each() iter.Seq2[*bundle.Bundle, error] { return bundle.ParseLines(c.reader()) }
+
+// hashes returns what the artifact must be hashed with for all of the bundles.
+func (c *claims) hashes() (all []crypto.Hash) {
+	if c.one != nil {
+		return c.one.Hashes()
+	}
+	collect := false
+	for b, err := range c.each() {
+		large := isLarge(b)
+		collect = collect || large
+		if err == nil {
+			all = append(all, b.Hashes()...)
+			slices.Sort(all)
+			all = slices.Compact(all)
+		}
+		if large {
+			runtime.GC() // it is gone before the next one comes
 		}
 	}
+	if collect {
+		runtime.GC() // and so is the buffer of its line
+	}
+	return all
 }
 
 func (c claimSource) detached() (*bundle.Bundle, error) {

@@ -21,11 +21,16 @@ func (r *signRun) consent(ctx context.Context, who oidc.Token) error {
 	if err := r.o.login.expected(who); err != nil {
 		return err
 	}
+	for _, t := range r.unsure {
+		if !isFor(who, tokenOf(t.result)) {
+			return named(t.arg, byAnother(t))
+		}
+	}
 	if r.o.yes {
 		return nil
 	}
 	remembered := newConsents(r.e)
-	key := strings.Join([]string{r.publicWhere(), who.CertificateIssuer(), who.Names()[0]}, "\t")
+	key := r.consentKey(who)
 	if remembered.has(key) {
 		return nil
 	}
@@ -40,6 +45,11 @@ func (r *signRun) consent(ctx context.Context, who oidc.Token) error {
 		r.o.output.say(r.e, "hallmark: warning: you will be asked again: %s", printable(err.Error(), 1024))
 	}
 	return nil
+}
+
+// consentKey is how the consent of an identity is remembered.
+func (r *signRun) consentKey(who oidc.Token) string {
+	return strings.Join([]string{r.publicWhere(), who.CertificateIssuer(), who.Names()[0]}, "\t")
 }
 
 // canConsent refuses before somebody logs in for nothing: whoever it is, nobody

@@ -24,7 +24,8 @@ func interactiveWith(t *testing.T, dir, token, answer string, args ...string) (s
 	var out, errs bytes.Buffer
 	vars := map[string]string{
 		"HALLMARK_CONFIG_DIR": filepath.Join(dir, "config"), "HALLMARK_CACHE_DIR": filepath.Join(dir, "cache"),
-		"HALLMARK_INSTANCE": "test", tokenVariable: token,
+		"HALLMARK_STATE_DIR": filepath.Join(dir, "state"),
+		"HALLMARK_INSTANCE":  "test", tokenVariable: token,
 	}
 	e := &env{args: args, stdin: strings.NewReader(answer), stdout: &out, stderr: &errs,
 		getenv: func(name string) string { return vars[name] }, now: time.Now, terminal: true}

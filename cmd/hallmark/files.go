@@ -68,8 +68,8 @@ func readBounded(path string, limit int64) ([]byte, error) {
 }
 
 // exists reports whether something is at path; an unreadable folder counts as
-// something.
+// something, a name that no file can have does not.
 func exists(path string) bool {
 	_, err := os.Lstat(path)
-	return !errors.Is(err, fs.ErrNotExist)
+	return err == nil || errors.Is(err, fs.ErrPermission)
 }

@@ -77,3 +77,28 @@ func TestLM1_ReadBounded(t *testing.T) {
 		}
 	}
 }
+
+// Bounds of TestLM1_FilesOfCommands: maxStatement, maxSignature.
+// Bounds of TestNoneOf_O21: maxReasons.
+// Bounds of TestScripts: maxProposed.
+// Bounds of TestLM1_LinesWithPredicates: maxPredicates.
+// Bounds of TestLM1_LinesAtTheirBounds: maxShown.
+
+func TestLM1_FilesOfCommands(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	attest := func() error { return (&attestOptions{statement: path}).fill(nil) }
+	upload := func() error { _, err := (&uploadOptions{signature: path}).readSignature(); return err }
+	for _, c := range []struct {
+		read  func() error
+		limit int64
+	}{{attest, maxStatement}, {upload, maxSignature}} {
+		for more, want := range []bool{false, true} {
+			if err := os.WriteFile(path, make([]byte, c.limit+int64(more)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.read(); (check.Of(err) == check.Limit) != want {
+				t.Errorf("%d bytes: got %v, want refused %v", c.limit+int64(more), err, want)
+			}
+		}
+	}
+}

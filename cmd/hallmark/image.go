@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -99,6 +100,7 @@ func newImageCopy(e *env, done *outcome) *cobra.Command {
 			return err
 		}
 		report, err := c.Copy(ctx, a, reference(args[1]))
+		sayLeft(e, report.Left)
 		return errors.Join(unmoved(err), output.printReport(e.stdout, report))
 	})
 }
@@ -134,6 +136,7 @@ func newImageSave(e *env, done *outcome) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		sayLeft(e, report.Left)
 		return output.printReport(e.stdout, report)
 	})
 	cmd.Flags().StringVarP(&out, "output", "o", "", "write the archive to this `FILE`")
@@ -148,6 +151,7 @@ func newImageLoad(e *env, done *outcome) *cobra.Command {
 		Example: "  hallmark image load app.tar registry.example.com/app:1.2",
 	}, func(ctx context.Context, c *oci.Client, args []string) error {
 		report, err := c.Load(ctx, strings.TrimPrefix(args[0], "oci:"), reference(args[1]))
+		sayLeft(e, report.Left)
 		return errors.Join(unmoved(err), output.printReport(e.stdout, report))
 	})
 }
@@ -162,35 +166,55 @@ func newImageDownload(e *env, done *outcome) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		found := 0
-		for f, err := range c.Bundles(ctx, a, maxCandidates) {
-			if err != nil {
-				return err
-			}
-			data := f.Raw
-			if data == nil {
-				if data, err = f.Bundle.Current().Marshal(); err != nil {
-					fmt.Fprintf(e.stderr, "hallmark: warning: %s at the %s can't be written as a bundle: %s\n", f.Digest, f.Where, printable(err.Error(), 512))
-					continue
-				}
-			}
-			found++
-			line, err := bundle.Parse(data)
-			if err != nil {
-				return err
-			}
-			if data, err = line.Current().Marshal(); err != nil {
-				return err
-			}
-			if _, err := fmt.Fprintf(e.stdout, "%s\n", data); err != nil {
-				return err
-			}
-		}
-		if found == 0 {
-			return &check.Error{Check: check.NotFound, Field: printable(a.Ref(), 512), Err: errors.New("no bundle is attached")}
-		}
-		return nil
+		return download(ctx, e, c, a)
 	})
+}
+
+// download prints the bundles of an image as they come. What can't be read is said and
+// is no bundle; what could not be looked at ends it.
+func download(ctx context.Context, e *env, c *oci.Client, a oci.Artifact) error {
+	found, odd, first := 0, remarks{e: e}, error(nil)
+	defer odd.end()
+	for f, err := range c.Bundles(ctx, a, maxCandidates) {
+		var line []byte
+		if err == nil {
+			line, err = oneLine(f)
+		}
+		if c := check.Of(err); err != nil && (f.Digest == "" || c.Exit() != check.ExitNo && c != check.Limit) {
+			return err
+		}
+		if err != nil {
+			first = cmp.Or(first, err)
+			odd.say("%s at the %s can't be written as a bundle: %v", f.Digest, f.Where, err)
+			continue
+		}
+		found++
+		if _, err := fmt.Fprintf(e.stdout, "%s\n", line); err != nil {
+			return err
+		}
+	}
+	if first != nil && found == 0 {
+		return first
+	}
+	if found == 0 {
+		return &check.Error{Check: check.NotFound, Field: printable(a.Ref(), 512), Err: errors.New("no bundle is attached")}
+	}
+	return nil
+}
+
+// oneLine writes a bundle of the present version on one line.
+func oneLine(f oci.Found) ([]byte, error) {
+	data, err := f.Raw, error(nil)
+	if data == nil {
+		if data, err = f.Bundle.Current().Marshal(); err != nil {
+			return nil, err
+		}
+	}
+	b, err := bundle.Parse(data)
+	if err != nil {
+		return nil, err
+	}
+	return b.Current().Marshal()
 }
 
 func newImageClean(e *env, done *outcome) *cobra.Command {
@@ -241,6 +265,9 @@ func newImageClean(e *env, done *outcome) *cobra.Command {
 		}
 		if !output.quiet {
 			fmt.Fprintf(e.stdout, "removed %d of %d\n", len(removed), len(list))
+		}
+		if len(list) >= oci.MaxReferrers {
+			output.say(e, "there may be more; run the same command again")
 		}
 		return err
 	})

@@ -1,13 +1,25 @@
 package main
 
 import (
+	"archive/tar"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/registry"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
 	"github.com/hallmarksign/hallmark/internal/check"
 	"github.com/hallmarksign/hallmark/internal/sigtest"
+	"github.com/hallmarksign/hallmark/trustroot"
 )
 
 // An imageWorld is a Sigstore, a folder and the command in it.
@@ -258,5 +270,207 @@ func TestImage_O9_IndexInIndex(t *testing.T) {
 	w.must("sign", host+"/app@"+inner, "--yes")
 	if out := w.must(w.verify(host+"/app:1", "--all-platforms")...); strings.Count(out, "ok  ") != 3 {
 		t.Errorf("want three verdicts:\n%s", out)
+	}
+}
+
+// What is signed behind an index is what is verified there.
+func TestImage_SignsIndexInIndex(t *testing.T) {
+	w := newImageWorld(t)
+	host := newRegistry(t, true)
+	inner := pushNested(t, host+"/app:1")
+	status, stdout, stderr := interactive(t, w.World, w.dir, "", "sign", host+"/app:1", "--yes")
+	if status != check.ExitOK || !strings.Contains(stderr, "(index of 2: 1 without platform, 1 more index)") {
+		t.Errorf("status %d\n%s%s", status, stdout, stderr)
+	}
+	if n := len(w.Rekor(2).Requests()); n != 1 {
+		t.Errorf("%d log entries, want 1", n)
+	}
+	if out := w.must(w.verify(host+"/app:1", "--all-platforms")...); strings.Count(out, "ok  ") != 3 {
+		t.Errorf("want three verdicts:\n%s", out)
+	}
+	w.must(w.verify(host+"/app@"+inner, "--all-platforms")...)
+}
+
+// The older scheme can't hold entries of Rekor v2: nothing is published to find out.
+func TestImage_OlderSchemeIsRefusedBeforeTheLogin(t *testing.T) {
+	w := newImageWorld(t)
+	host := newRegistry(t, true)
+	pushIndex(t, host+"/app:1", 1)
+	sbom := filepath.Join(w.dir, "sbom.json")
+	write(t, sbom, []byte(`{"spdxVersion":"SPDX-2.3"}`))
+	for _, storage := range []string{"tags", "both"} {
+		for _, args := range [][]string{{"sign"}, {"attest", "--predicate", sbom, "--type", "spdx"}} {
+			args = append(args, host+"/app:1", "--yes", "--storage", storage)
+			if stderr := w.fails(check.ExitNo, args...); !strings.Contains(stderr, "signcfg: ") {
+				t.Errorf("%q: %s", args, stderr)
+			}
+		}
+	}
+	w.nothingPublished()
+}
+
+// requests counts those to what publishes.
+func (i imageWorld) requests() int {
+	return len(i.Fulcio().Requests()) + len(i.Rekor(1).Requests()) + len(i.Rekor(2).Requests())
+}
+
+// nothingPublished fails the test if a certificate or a log entry was made.
+func (i imageWorld) nothingPublished() {
+	i.t.Helper()
+	if n := i.requests(); n != 0 {
+		i.t.Errorf("%d requests to the certificate authority and the logs, want none", n)
+	}
+}
+
+// Every log that may be used counts, not the first alone.
+func TestLogsForTags(t *testing.T) {
+	for _, row := range []struct {
+		versions []int
+		ok       bool
+	}{{[]int{1}, true}, {[]int{1, 1}, true}, {[]int{2}, false}, {[]int{1, 2}, false}, {[]int{2, 1}, false}} {
+		s := &services{chosen: &trustroot.Services{}}
+		for _, v := range row.versions {
+			s.chosen.Logs.Candidates = append(s.chosen.Logs.Candidates, trustroot.Service{URL: "https://log.example", Version: v})
+		}
+		if err := s.logsForTags(); (err == nil) != row.ok {
+			t.Errorf("versions %v: got %v", row.versions, err)
+		}
+	}
+}
+
+// unpack saves an image and unpacks the archive.
+func (i imageWorld) unpack(ref string) (dir, archive string) {
+	i.t.Helper()
+	dir, archive = filepath.Join(i.dir, "layout"), filepath.Join(i.dir, "app.tar")
+	i.must("image", "save", ref, "--output", archive)
+	file, err := os.Open(archive)
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	defer file.Close()
+	for r := tar.NewReader(file); ; {
+		head, err := r.Next()
+		if err == io.EOF {
+			return dir, archive
+		}
+		if err != nil {
+			i.t.Fatal(err)
+		}
+		data, err := io.ReadAll(r)
+		if err != nil {
+			i.t.Fatal(err)
+		}
+		name := filepath.Join(dir, filepath.FromSlash(head.Name))
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			i.t.Fatal(err)
+		}
+		write(i.t, name, data)
+	}
+}
+
+// A layout on disk is signed as an image in a registry is.
+func TestImage_SignsALayout(t *testing.T) {
+	w := newImageWorld(t)
+	host := newRegistry(t, false)
+	pushIndex(t, host+"/app:1", 2)
+	dir, archive := w.unpack(host + "/app:1")
+	if out := w.must("sign", "oci:"+dir, "--yes"); !strings.Contains(out, "image layout, 3 manifests") {
+		t.Errorf("output does not say where it is:\n%s", out)
+	}
+	sbom := filepath.Join(w.dir, "sbom.json")
+	write(t, sbom, []byte(`{"spdxVersion":"SPDX-2.3"}`))
+	w.must("attest", "oci:"+dir, "--predicate", sbom, "--type", "spdx", "--yes")
+	w.must(append([]string{"sign", "oci:" + dir, "--yes", "--storage", "tags"}, w.rekor1()...)...)
+	if out := w.must(w.verify("oci:"+dir, "--all-platforms", "--offline")...); strings.Count(out, "ok  ") != 3 {
+		t.Errorf("want three verdicts:\n%s", out)
+	}
+	w.must(w.verify("oci:"+dir, "--type", "spdx")...)
+	w.must("image", "load", dir, host+"/loaded:1")
+	w.must(w.verify(host+"/loaded:1", "--all-platforms")...)
+	w.must(w.verify(host+"/loaded:1", "--type", "spdx")...)
+	if data := w.must("image", "download", "oci:"+dir); strings.Contains(data, w.dir) {
+		t.Errorf("what is published names a place on this machine:\n%s", data)
+	}
+	before := w.requests()
+	if stderr := w.fails(check.ExitUsage, "sign", "oci:"+archive, "--yes"); !strings.Contains(stderr, "unpack it") {
+		t.Error(stderr)
+	}
+	if n := w.requests(); n != before {
+		t.Errorf("%d requests although an archive is not written to", n-before)
+	}
+	bundle := filepath.Join(w.dir, "app.sigstore.json")
+	w.must("sign", "oci:"+archive, "--yes", "--bundle", bundle)
+	w.must(w.verify("oci:"+archive, "--bundle", bundle)...)
+}
+
+// What a registry will refuse is found out before anything is published.
+func TestImage_RegistryThatKeepsNothing(t *testing.T) {
+	w := newImageWorld(t)
+	inner := registry.New(registry.Logger(log.New(io.Discard, "", 0)), registry.WithReferrersSupport(false))
+	var readOnly, immutable atomic.Bool
+	s := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		switch {
+		case readOnly.Load() && r.Method != http.MethodGet && r.Method != http.MethodHead:
+			rw.WriteHeader(http.StatusForbidden)
+		case immutable.Load() && r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/manifests/sha256-"):
+			rw.WriteHeader(http.StatusBadRequest)
+		default:
+			inner.ServeHTTP(rw, r)
+		}
+	}))
+	defer s.Close()
+	host := strings.TrimPrefix(s.URL, "http://")
+	pushIndex(t, host+"/app:1", 1)
+	readOnly.Store(true)
+	if stderr := w.fails(check.ExitUndecided, "sign", host+"/app:1", "--yes"); !strings.Contains(stderr, "--signature-repository") {
+		t.Error(stderr)
+	}
+	w.nothingPublished()
+	w.must("sign", host+"/app:1", "--yes", "--bundle", filepath.Join(w.dir, "app.sigstore.json"))
+	w.must("sign", host+"/app:1", "--yes", "--dry-run")
+	readOnly.Store(false)
+	w.must("sign", host+"/app:1", "--yes")
+	before := w.requests()
+	immutable.Store(true)
+	if stderr := w.fails(check.ExitUndecided, "sign", host+"/app:1", "--yes"); !strings.Contains(stderr, "--signature-repository") || !strings.Contains(stderr, "--bundle") {
+		t.Error(stderr)
+	}
+	if n := w.requests(); n != before {
+		t.Errorf("%d requests although the listing can't be replaced", n-before)
+	}
+	w.must(w.verify(host+"/app:1", "--all-platforms")...)
+	other := newRegistry(t, true)
+	w.must("sign", host+"/app:1", "--yes", "--signature-repository", other+"/sigs")
+}
+
+// OC-8: what anybody who may push puts beside a signature hides it from nobody, and
+// makes no definite answer of one that is not.
+func TestImage_OC8_Flood(t *testing.T) {
+	w := newImageWorld(t)
+	inner := registry.New(registry.Logger(log.New(io.Discard, "", 0)), registry.WithReferrersSupport(false))
+	var endless, pages atomic.Int64
+	s := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if endless.Load() == 0 || !strings.Contains(r.URL.Path, "/referrers/") {
+			inner.ServeHTTP(rw, r)
+			return
+		}
+		n := pages.Add(1)
+		rw.Header().Set("Content-Type", string(types.OCIImageIndex))
+		rw.Header().Set("Link", fmt.Sprintf(`<?n=%d>; rel="next"`, n))
+		fmt.Fprintf(rw, `{"schemaVersion":2,"manifests":[{"mediaType":%q,"size":1,"digest":"sha256:%064x","artifactType":"x"}]}`, types.OCIManifestSchema1, n)
+	}))
+	defer s.Close()
+	host := strings.TrimPrefix(s.URL, "http://")
+	pushIndex(t, host+"/app:1", 1)
+	endless.Store(1)
+	if stderr := w.fails(check.ExitUndecided, w.verify(host+"/app:1")...); !strings.Contains(stderr, "more than 2000 pages") {
+		t.Error(stderr)
+	}
+	endless.Store(0)
+	w.must("sign", host+"/app:1", "--yes")
+	endless.Store(1)
+	w.must(w.verify(host + "/app:1")...)
+	if stderr := w.fails(check.ExitUndecided, "verify", host+"/app:1", "--from", "google:bob@example.com"); !strings.Contains(stderr, "more than 2000 pages") {
+		t.Error(stderr)
 	}
 }

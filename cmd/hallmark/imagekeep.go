@@ -1,37 +1,36 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"crypto"
 	"crypto/x509"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/hallmarksign/hallmark/bundle"
-	"github.com/hallmarksign/hallmark/internal/atomicfile"
 	"github.com/hallmarksign/hallmark/internal/check"
 	"github.com/hallmarksign/hallmark/internal/fulcioext"
+	"github.com/hallmarksign/hallmark/internal/rescue"
 	"github.com/hallmarksign/hallmark/oci"
 	"github.com/hallmarksign/hallmark/oidc"
 	"github.com/hallmarksign/hallmark/verify"
 )
 
-// attach keeps a finished bundle with its image. Until it is there the bundle is kept
-// here as well: should that fail or be killed, the next run attaches it and makes no
-// second log entry.
+// attach puts a finished bundle beside its image. Until it is there it is kept in a
+// file: should that fail or be killed, the next run attaches it and makes no second log
+// entry.
 func (r *signRun) attach(ctx context.Context, t *target, serialised []byte) error {
-	p := pendingOf(r.e, t)
-	kept, lost := r.o.image.pushOnly, error(nil)
+	kept := r.o.image.pushOnly
 	if kept == "" {
-		kept, lost = p.path, p.write(serialised)
+		var err error
+		if kept, err = r.keeper.store.Keep(t.key(), serialised, true); err != nil {
+			r.o.output.say(r.e, "hallmark: warning: until it is attached, the bundle of %s is not kept: %s", printable(t.arg, 1024), printable(err.Error(), 1024))
+			kept = ""
+		}
 	}
 	done := make([][]oci.Attached, len(t.place.to))
 	g, ctx := errgroup.WithContext(ctx)
@@ -43,11 +42,30 @@ func (r *signRun) attach(ctx context.Context, t *target, serialised []byte) erro
 		})
 	}
 	if err := g.Wait(); err != nil {
-		return r.unattached(t, kept, lost, err)
+		return r.unattached(t, serialised, kept, err)
 	}
 	t.attached = slices.Concat(done...)
-	p.remove()
+	forget(r.e, kept)
 	return nil
+}
+
+// forget removes a file of the folder of what is unfinished, and no other. If it stays,
+// the next run finds what is attached already.
+func forget(e *env, file string) {
+	info, err := os.Lstat(file)
+	if err != nil {
+		return
+	}
+	store, err := openRescue(e)
+	if err != nil {
+		return
+	}
+	items, _ := store.List()
+	for _, item := range items {
+		if kept, err := os.Lstat(item.Path); err == nil && item.State == rescue.Made && os.SameFile(kept, info) {
+			_ = store.Remove(item)
+		}
+	}
 }
 
 // attachedText says where a bundle is: at one manifest, or at how many.
@@ -65,13 +83,13 @@ func attachedText(all []oci.Attached) string {
 	return strings.Join(text, "; ")
 }
 
-// unattached says of what could not be attached where it is kept, or why it is lost,
-// and what to repeat.
-func (r *signRun) unattached(t *target, kept string, lost, err error) error {
+// unattached says of what could not be attached where it is kept, and what to repeat.
+func (r *signRun) unattached(t *target, serialised []byte, kept string, err error) error {
 	next := "run the same command again, or " + r.pushCommand(t, kept) +
 		": the signature was made and is kept; nothing will be logged twice"
-	if lost != nil {
-		next = "the signature was logged, but could not be kept (" + lost.Error() + "): mend that, then sign again"
+	if kept == "" {
+		fmt.Fprintf(r.e.stderr, "%s\n", serialised)
+		next = "the signature is public, and its bundle is printed above: save it in a file, then " + r.pushCommand(t, "FILE")
 	}
 	var refused *check.Error
 	if errors.As(err, &refused) {
@@ -98,84 +116,6 @@ func (r *signRun) pushCommand(t *target, file string) string {
 	return line + r.o.trust.arguments(r.e)
 }
 
-// A pending is the bundle of a signature that was made and logged, but not
-// attached yet.
-type pending struct{ path string }
-
-func pendingOf(e *env, t *target) pending {
-	dir := e.cacheDir()
-	if dir == "" {
-		return pending{}
-	}
-	about := t.place.payload
-	if t.statement != nil {
-		about = t.statement
-	}
-	name, err := verify.Hash(bytes.NewReader(about), crypto.SHA256)
-	if err != nil {
-		return pending{}
-	}
-	return pending{filepath.Join(dir, "pending", hex.EncodeToString(name.Sum(crypto.SHA256))+".sigstore.json")}
-}
-
-func (p pending) write(serialised []byte) error {
-	if p.path == "" {
-		return errNoConfigDir
-	}
-	if err := os.MkdirAll(filepath.Dir(p.path), 0o700); err != nil {
-		return err
-	}
-	return atomicfile.Write(p.path, serialised, 0o600, atomicfile.Options{Overwrite: true})
-}
-
-func (p pending) remove() {
-	if p.path != "" {
-		_ = os.Remove(p.path) // if it stays, the next run finds what is attached already
-	}
-}
-
-// resume attaches what an earlier run has signed, and returns what is left to sign.
-func (r *signRun) resume(ctx context.Context, tokens oidc.Provider) ([]*target, error) {
-	var left []*target
-	for _, t := range r.targets {
-		if t.place == nil || !r.verifiedPending(t) || !r.wouldBe(ctx, tokens, t.result) {
-			left = append(left, t)
-			continue
-		}
-		r.o.output.say(r.e, "%s was signed by %s before; attaching that", printable(t.arg, 1024), signerText(t.result.Signer))
-		if err := r.attach(ctx, t, t.serialised); err != nil {
-			return nil, err
-		}
-	}
-	return left, nil
-}
-
-// verifiedPending reports whether an earlier run made the signature that is to be
-// made now; it is verified like a new one.
-func (r *signRun) verifiedPending(t *target) bool {
-	data, err := readBounded(pendingOf(r.e, t).path, bundle.MaxSize)
-	if err != nil {
-		return false
-	}
-	b, err := bundle.Parse(data)
-	if err != nil || t.statement != nil && (b.Envelope == nil || !bytes.Equal(b.Envelope.Payload, t.statement)) {
-		return false
-	}
-	t.serialised = data
-	return r.accept(t, b) == nil
-}
-
-// wouldBe reports whether the signature would be in the same name if it were made
-// now, as far as that is known without asking a person.
-func (r *signRun) wouldBe(ctx context.Context, tokens oidc.Provider, made *verify.Result) bool {
-	who := oidc.Token{Subject: made.Signer.Subject, Issuer: made.Signer.Issuer}
-	if tokens == nil {
-		return r.o.login.stillIs(ctx, r.e, who)
-	}
-	t, err := tokens.Token(ctx, audience)
-	return err == nil && isFor(t, who)
-}
-
 // accept verifies a bundle that was made before, as one of whoever its
 // certificate names, or of whom --expect does.
 func (r *signRun) accept(t *target, b *bundle.Bundle) error {
@@ -188,7 +128,7 @@ func (r *signRun) accept(t *target, b *bundle.Bundle) error {
 	if err != nil {
 		return err
 	}
-	if err := r.o.login.expected(oidc.Token{Subject: result.Signer.Subject, Issuer: result.Signer.Issuer}); err != nil {
+	if err := r.o.login.expected(tokenOf(result)); err != nil {
 		return err
 	}
 	t.result = result
@@ -198,17 +138,31 @@ func (r *signRun) accept(t *target, b *bundle.Bundle) error {
 // whoeverSigned accepts the identity in the certificate of a bundle. It is for
 // bundles of the user's own: that they are good is asked, not by whom.
 func whoeverSigned(b *bundle.Bundle) (verify.Policy, error) {
-	if b.Certificate == nil {
-		return verify.Policy{}, usage("the bundle is signed with a key, want one with a certificate").
-			WithNext("hallmark image attach attaches any bundle as it is")
-	}
-	cert, err := x509.ParseCertificate(b.Certificate)
-	if err != nil {
-		return verify.Policy{}, &check.Error{Check: check.Parse, Field: "certificate", Err: errors.New("can't be read")}
-	}
-	who, err := fulcioext.Parse(cert)
+	who, err := signerIn(b)
 	if err != nil {
 		return verify.Policy{}, err
 	}
 	return verify.AnyOf(verify.Identity{Issuer: verify.Exactly(who.Issuer), Subject: verify.Exactly(who.Subject)}), nil
+}
+
+// signerIn returns whom the certificate of a bundle names; nothing of it is verified.
+func signerIn(b *bundle.Bundle) (oidc.Token, error) {
+	if b.Certificate == nil {
+		return oidc.Token{}, usage("the bundle is signed with a key, want one with a certificate").
+			WithNext("hallmark image attach attaches any bundle as it is")
+	}
+	cert, err := x509.ParseCertificate(b.Certificate)
+	if err != nil {
+		return oidc.Token{}, &check.Error{Check: check.Parse, Field: "certificate", Err: errors.New("can't be read")}
+	}
+	who, err := fulcioext.Parse(cert)
+	if err != nil {
+		return oidc.Token{}, err
+	}
+	return oidc.Token{Subject: who.Subject, Issuer: who.Issuer}, nil
+}
+
+// tokenOf returns whom a verified signature names.
+func tokenOf(made *verify.Result) oidc.Token {
+	return oidc.Token{Subject: made.Signer.Subject, Issuer: made.Signer.Issuer}
 }

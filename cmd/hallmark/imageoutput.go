@@ -28,6 +28,7 @@ type (
 		Where        string      `json:"where,omitempty"`
 		Size         int64       `json:"size"`
 		Claims       []claimJSON `json:"claims,omitempty"`
+		Error        string      `json:"error,omitempty"` // why it is no referrer although it is listed, or can't be read
 	}
 	// A claimJSON is who a bundle claims to be from. Nothing of it is verified.
 	claimJSON struct {
@@ -58,7 +59,7 @@ func claimsOf(ctx context.Context) func(oci.Branch) []claimJSON {
 		var claims []claimJSON
 		for f, err := range b.Bundles(ctx) {
 			if err != nil {
-				claims = append(claims, claimJSON{Error: err.Error()})
+				claims = append(claims, claimJSON{Error: reason(err, 1024)})
 				continue
 			}
 			claims = append(claims, claimOf(f.Bundle))
@@ -118,12 +119,49 @@ func (o *outputFlags) printTree(w io.Writer, branches []oci.Branch, claims func(
 		return writeTree(w, branches, claims)
 	}
 	for _, n := range branches {
-		err := writeJSON(w, branchJSON{schema, n.Kind, n.Digest, n.MediaType, n.ArtifactType, n.Of, n.Platform.String(), n.Tag, n.Where, n.Size, claims(n)})
+		err := writeJSON(w, branchJSON{schema, n.Kind, n.Digest, n.MediaType, n.ArtifactType, n.Of, n.Platform.String(), n.Tag, n.Where, n.Size, claims(n), problem(n)})
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func problem(b oci.Branch) string {
+	if b.Problem == nil {
+		return ""
+	}
+	return b.Problem.Error()
+}
+
+// maxRemarks bounds the warnings of one kind.
+const maxRemarks = 10 // unit: lines; the others are counted
+
+// remarks are warnings of one kind, of which there may be very many.
+type remarks struct {
+	e *env
+	n int
+}
+
+func (r *remarks) say(format string, args ...any) {
+	if r.n++; r.n <= maxRemarks {
+		fmt.Fprintf(r.e.stderr, "hallmark: warning: %s\n", printable(fmt.Sprintf(format, args...), 1024))
+	}
+}
+
+func (r *remarks) end() {
+	if more := r.n - maxRemarks; more > 0 {
+		fmt.Fprintf(r.e.stderr, "hallmark: warning: %d more like these\n", more)
+	}
+}
+
+// sayLeft says what of an image was not copied.
+func sayLeft(e *env, left []oci.Branch) {
+	r := remarks{e: e}
+	for _, b := range left {
+		r.say("not copied: %v", b.Problem)
+	}
+	r.end()
 }
 
 // writeTree writes a tree for people, with what is in its branches on lines of
@@ -144,6 +182,9 @@ func writeTree(w io.Writer, branches []oci.Branch, claims func(oci.Branch) []cla
 			}
 		}
 		b.WriteByte('\n')
+		if n.Problem != nil {
+			fmt.Fprintf(&b, "%s- %s\n", strings.Repeat("  ", level+1), printable("is no referrer: "+n.Problem.Error(), 2048))
+		}
 		for _, claim := range claims(n) {
 			fmt.Fprintf(&b, "%s- %s\n", strings.Repeat("  ", level+1), printable(claim.String(), 2048))
 		}

@@ -50,7 +50,7 @@ func (o *signOptions) push(ctx context.Context, e *env, args []string) (outcome,
 	if !o.output.quiet {
 		sayUsed(e, client)
 	}
-	t, err := o.pushed(client, a, b)
+	t, err := o.pushed(ctx, client, a, b)
 	if err != nil {
 		return outcome{}, named(o.image.pushOnly, err)
 	}
@@ -79,7 +79,7 @@ func readBundle(path string) ([]byte, *bundle.Bundle, error) {
 }
 
 // pushed is what the signing of a bundle would have had as its target.
-func (o *signOptions) pushed(client *oci.Client, a oci.Artifact, b *bundle.Bundle) (*target, error) {
+func (o *signOptions) pushed(ctx context.Context, client *oci.Client, a oci.Artifact, b *bundle.Bundle) (*target, error) {
 	kind, err := storage(o.image.storage)
 	if err != nil {
 		return nil, err
@@ -96,11 +96,11 @@ func (o *signOptions) pushed(client *oci.Client, a oci.Artifact, b *bundle.Bundl
 	if s.PredicateType == oci.SignPredicate && kind != oci.Referrers {
 		return nil, usage("--storage is %q, want referrers: the older scheme has no such signatures", o.image.storage)
 	}
-	family, err := o.family(a)
+	family, err := o.family(ctx, client, a)
 	if err != nil {
 		return nil, err
 	}
-	for _, child := range family[1:] {
+	for _, child := range artifacts(family)[1:] {
 		if _, err := s.Match(map[string]string{"sha256": child.Digest[len("sha256:"):]}); err == nil {
 			t.place.to = append(t.place.to, child)
 		}

@@ -35,7 +35,7 @@ func (i imageWorld) unattached(flags ...string) (host string, repeat []string, b
 
 func (i imageWorld) pending() int {
 	i.t.Helper()
-	files, err := filepath.Glob(filepath.Join(i.dir, "cache", "pending", "*"))
+	files, err := filepath.Glob(filepath.Join(i.dir, "state", "unfinished", "*.sigstore.json"))
 	if err != nil {
 		i.t.Fatal(err)
 	}
@@ -89,10 +89,10 @@ func TestImage_KeptSignatureOfAnotherStatement(t *testing.T) {
 	host, breakIt := newFragileRegistry(t)
 	pushIndex(t, host+"/app:1", 1)
 	sign := func(build string) []string { return []string{"sign", host + "/app:1", "--yes", "-a", "build=" + build} }
-	kept := func() string { return filepath.Join(w.dir, "cache", "pending") }
+	kept := func() string { return filepath.Join(w.dir, "state", "unfinished") }
 	breakIt(true)
 	w.fails(check.ExitUndecided, sign("7")...)
-	first, err := filepath.Glob(filepath.Join(kept(), "*"))
+	first, err := filepath.Glob(filepath.Join(kept(), "*.sigstore.json"))
 	if err != nil || len(first) != 1 {
 		t.Fatalf("%q, %v; want one", first, err)
 	}
@@ -101,7 +101,7 @@ func TestImage_KeptSignatureOfAnotherStatement(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.fails(check.ExitUndecided, sign("8")...)
-	both, err := filepath.Glob(filepath.Join(kept(), "*"))
+	both, err := filepath.Glob(filepath.Join(kept(), "*.sigstore.json"))
 	if err != nil || len(both) != 2 {
 		t.Fatalf("%q, %v; want two", both, err)
 	}
@@ -138,18 +138,20 @@ func TestImage_PushOnlyInTheOlderScheme(t *testing.T) {
 	w.fails(check.ExitNotFound, w.verify(host+"/app:1")...)
 }
 
-// A signature that can be neither attached nor kept is not lost silently.
+// Where nothing can be kept nothing is signed.
 func TestImage_SignatureThatCannotBeKept(t *testing.T) {
 	w := newImageWorld(t)
-	host, breakIt := newFragileRegistry(t)
+	host, _ := newFragileRegistry(t)
 	pushIndex(t, host+"/app:1", 1)
-	if err := os.MkdirAll(filepath.Join(w.dir, "cache"), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(w.dir, "state"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	write(t, filepath.Join(w.dir, "cache", "pending"), []byte("no folder"))
-	breakIt(true)
-	if stderr := w.fails(check.ExitUndecided, "sign", host+"/app:1", "--yes"); !strings.Contains(stderr, "was logged, but could not be kept") {
+	write(t, filepath.Join(w.dir, "state", "unfinished"), []byte("no folder"))
+	if stderr := w.fails(check.ExitUndecided, "sign", host+"/app:1", "--yes"); !strings.Contains(stderr, "HALLMARK_STATE_DIR") {
 		t.Errorf("got %s", stderr)
+	}
+	if certs, entries := len(w.Fulcio().Requests()), len(w.Rekor(2).Requests()); certs+entries != 0 {
+		t.Errorf("%d certificates, %d log entries, want none", certs, entries)
 	}
 }
 
@@ -209,7 +211,7 @@ func TestImage_KeptBeforeItIsAttached(t *testing.T) {
 	handler := registry.New(registry.Logger(log.New(io.Discard, "", 0)), registry.WithReferrersSupport(true))
 	var writes, unkept atomic.Int32
 	s := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		if r.Method == http.MethodPut || r.Method == http.MethodPatch { // an upload that is begun keeps nothing
 			writes.Add(1)
 			if w.pending() == 0 {
 				unkept.Add(1)
@@ -232,7 +234,7 @@ func TestImage_KeptBeforeItIsAttached(t *testing.T) {
 func TestImage_PushOnlyKeepsNothing(t *testing.T) {
 	w := newImageWorld(t)
 	host, _, breakIt := w.unattached()
-	files, err := filepath.Glob(filepath.Join(w.dir, "cache", "pending", "*"))
+	files, err := filepath.Glob(filepath.Join(w.dir, "state", "unfinished", "*.sigstore.json"))
 	if err != nil || len(files) != 1 {
 		t.Fatalf("kept: %q, %v", files, err)
 	}

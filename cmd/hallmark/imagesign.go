@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -52,9 +51,10 @@ func (o *signOptions) imageTargets(ctx context.Context, e *env, s *services, arg
 	if err != nil {
 		return nil, err
 	}
-	if kind&oci.Tags != 0 && s.chosen.Logs.Candidates[0].Version != 1 {
-		return nil, &check.Error{Check: check.SignCfg, Err: errors.New("the older scheme holds entries of Rekor v1 only, this instance signs into Rekor v2"),
-			Next: "use --storage referrers, or a --signing-config with Rekor v1"}
+	if kind&oci.Tags != 0 {
+		if err := s.logsForTags(); err != nil {
+			return nil, err
+		}
 	}
 	notes, err := annotations(o.image.annotations)
 	if err != nil {
@@ -66,12 +66,17 @@ func (o *signOptions) imageTargets(ctx context.Context, e *env, s *services, arg
 		if err != nil {
 			return nil, named(arg, err)
 		}
-		family, err := o.family(a)
+		family, err := o.family(ctx, client, a)
 		if err != nil {
-			return nil, err
+			return nil, named(arg, err)
 		}
-		o.output.say(e, "%s is %s", printable(arg, 1024), describeImage(a))
-		list, err := o.imageParts(client, a, family, kind, notes)
+		o.output.say(e, "%s is %s", printable(arg, 1024), describeImage(a, family))
+		if o.bundle == "" && !o.dryRun {
+			if err := client.CanAttach(ctx, kind, o.attest != nil, artifacts(family)...); err != nil {
+				return nil, named(arg, err)
+			}
+		}
+		list, err := o.imageParts(client, a, artifacts(family), kind, notes)
 		if err != nil {
 			return nil, err
 		}
@@ -88,20 +93,33 @@ func (o *signOptions) imageTargets(ctx context.Context, e *env, s *services, arg
 	return targets, nil
 }
 
-// family returns the image and, unless it is to be signed alone, its children.
-func (o *signOptions) family(a oci.Artifact) ([]oci.Artifact, error) {
-	family := []oci.Artifact{a}
-	if o.image.alone || o.attest != nil {
-		return family, nil
-	}
-	for _, p := range a.Platforms {
-		child, err := a.Child(p)
-		if err != nil {
-			return nil, err
+// logsForTags refuses an instance of which any log that may be used makes entries
+// that the older scheme can't hold.
+func (s *services) logsForTags() error {
+	for _, log := range s.chosen.Logs.Candidates {
+		if log.Version != 1 {
+			return &check.Error{Check: check.SignCfg, Err: fmt.Errorf("the older scheme holds entries of Rekor v1 only, this instance may sign into Rekor v%d at %s", log.Version, host(log.URL)),
+				Next: "use --storage referrers, or a --signing-config with Rekor v1"}
 		}
-		family = append(family, child)
 	}
-	return family, nil
+	return nil
+}
+
+// family returns the image and, unless it is to be signed alone, everything behind it.
+func (o *signOptions) family(ctx context.Context, client *oci.Client, a oci.Artifact) ([]oci.Member, error) {
+	if o.image.alone || o.attest != nil {
+		return []oci.Member{{Artifact: a}}, nil
+	}
+	return client.Family(ctx, a)
+}
+
+// artifacts are the members of a family as they are signed.
+func artifacts(family []oci.Member) []oci.Artifact {
+	var all []oci.Artifact
+	for _, m := range family {
+		all = append(all, m.Artifact)
+	}
+	return all
 }
 
 // imageParts returns one statement about the whole family for the present scheme
@@ -138,16 +156,40 @@ func (o *signOptions) imageParts(client *oci.Client, a oci.Artifact, family []oc
 	return targets, nil
 }
 
-func describeImage(a oci.Artifact) string {
-	text := a.Digest
-	if a.IsIndex() {
-		var platforms []string
-		for _, p := range a.Platforms {
-			platforms = append(platforms, p.String())
-		}
-		text += fmt.Sprintf(" (index of %d: %s)", len(platforms), strings.Join(platforms, ", "))
+// describeImage says what an image is, and what of it is signed.
+func describeImage(a oci.Artifact, family []oci.Member) string {
+	if !a.IsIndex() {
+		return printable(a.Digest, 4096)
 	}
-	return printable(text, 4096)
+	if len(family) == 1 {
+		return printable(fmt.Sprintf("%s (index of %d; only the index is signed)", a.Digest, len(a.Platforms)), 4096)
+	}
+	var parts []string
+	indexes, others := 0, 0
+	for _, m := range family[1:] {
+		switch p := m.Platform.String(); {
+		case m.IsIndex():
+			indexes++
+		case p == "":
+			others++
+		default:
+			parts = append(parts, p)
+		}
+	}
+	parts = append(parts, counted(others, "without platform")...)
+	parts = append(parts, counted(indexes, "more index", "more indexes")...)
+	return printable(fmt.Sprintf("%s (index of %d: %s)", a.Digest, len(family)-1, strings.Join(parts, ", ")), 4096)
+}
+
+// counted is "3 things", or nothing if there is none.
+func counted(n int, what string, plural ...string) []string {
+	switch {
+	case n == 0:
+		return nil
+	case n > 1 && len(plural) > 0:
+		what = plural[0]
+	}
+	return []string{fmt.Sprintf("%d %s", n, what)}
 }
 
 // unused refuses options of images when files are signed (ID-7).

@@ -17,8 +17,8 @@ import (
 	"github.com/hallmarksign/hallmark/verify"
 )
 
-// maxCandidates bounds the signatures that are looked at for one image.
-const maxCandidates = 64
+// maxCandidates bounds the signatures that are tried for one image.
+const maxCandidates = 10_000 // unit: candidates in one place; if none of them proves what was asked, more leave the verdict open
 
 // imagesAtOnce is how many images are verified at a time: registries, not cores,
 // are waited for.
@@ -73,76 +73,57 @@ func (r *imageRun) image(ctx context.Context, arg string) []verdict {
 	}
 	list := []verdict{r.member(ctx, a)}
 	if flags.all {
-		list = append(list, r.behind(ctx, map[string]bool{}, a)...)
+		for m, err := range r.client.Behind(ctx, a) {
+			list = append(list, r.behind(ctx, m, err))
+		}
 	}
 	return list
 }
 
-// behind verifies every manifest behind an index once, and what is behind those
-// that are indexes themselves. Which ones it saw is in seen.
-func (r *imageRun) behind(ctx context.Context, seen map[string]bool, a oci.Artifact, parents ...oci.Artifact) (list []verdict) {
-	parents = append([]oci.Artifact{a}, parents...)
-	for _, p := range a.Platforms {
-		if seen[p.Digest] {
-			continue
-		}
-		if seen[p.Digest] = true; len(parents) > oci.MaxDepth || len(seen) > oci.MaxNodes {
-			err := check.Refuse("OC-8", check.Limit, "has more than %d manifests behind it, or indexes nested more than %d deep", oci.MaxNodes, oci.MaxDepth)
-			return append(list, verdict{artifact: a.Ref(), err: named(a.Ref(), err)})
-		}
-		child, err := a.Child(p)
-		if err == nil {
-			list = append(list, r.member(ctx, child, parents...))
-		}
-		if err == nil && child.IsIndex() {
-			if child, err = r.client.Resolve(ctx, child.Ref()); err == nil {
-				list = append(list, r.behind(ctx, seen, child, parents...)...)
-			}
-		}
-		if err != nil {
-			list = append(list, verdict{artifact: a.Ref(), err: named(a.Ref(), err)})
-		}
+// behind verifies a manifest behind an index, or says why nobody knows what is
+// behind that.
+func (r *imageRun) behind(ctx context.Context, m oci.Member, err error) verdict {
+	if err != nil {
+		return verdict{artifact: m.Ref(), err: named(m.Ref(), err)}
 	}
-	return list
+	return r.member(ctx, m.Artifact, m.Parents...)
 }
 
 // member verifies one manifest: by what is attached to it, else by what is
 // attached to an index that has it, if that names it.
 func (r *imageRun) member(ctx context.Context, a oci.Artifact, parents ...oci.Artifact) verdict {
 	v := verdict{artifact: a.Ref()}
-	var reasons []error
-	found := 0
+	var no refusals
 	for _, holder := range append([]oci.Artifact{a}, parents...) {
 		for f, err := range r.client.Bundles(ctx, holder, maxCandidates) {
-			found++
 			result := (*verify.Result)(nil)
 			if err == nil {
 				result, err = r.candidate(a, holder, f)
 			}
 			if err == nil {
 				v.result, v.found, v.claim = result, f.Where+", "+f.Digest, f.Bundle
-				if n := len(reasons); n > 0 {
-					v.result.Warnings = append(v.result.Warnings, fmt.Sprintf("%d other signatures were not accepted: %v", n, reasons[0]))
+				if no.n > 0 {
+					v.result.Warnings = append(v.result.Warnings, fmt.Sprintf("%d other signatures were not accepted: %v", no.n, no.first))
 				}
 				return v
 			}
 			if v.claim == nil {
 				v.claim = f.Bundle
 			}
-			reasons = append(reasons, err)
+			no.add(err, f.Digest == "")
 		}
 	}
-	if found == 0 && a.Pinned() {
+	if no.n == 0 && a.Pinned() {
 		if _, err := r.client.Resolve(ctx, a.Ref()); err != nil {
 			v.err = named(a.Ref(), err) // nothing is attached because there is no such image
 			return v
 		}
 	}
-	if found == 0 {
+	if no.n == 0 {
 		v.err = named(a.Ref(), &check.Error{Check: check.NotFound, Err: errors.New("nothing is attached to the image"), Next: "ask the publisher for a signature, or name its place with --signature-repository"})
 		return v
 	}
-	v.err = named(a.Ref(), noneOf(reasons))
+	v.err = named(a.Ref(), no.err())
 	return v
 }
 
@@ -186,38 +167,71 @@ func demandSigning(p *verify.Policy, b *bundle.Bundle) {
 }
 
 // maxReasons bounds the reasons that one error repeats.
-const maxReasons = 5
+const maxReasons = 5 // unit: reasons beside the most telling one; the others are counted
 
-// noneOf says why no signature of several was accepted: every reason, under the
-// check of the most telling one. What could not be read might have been good, so
-// that nothing is decided then (O21).
-func noneOf(reasons []error) error {
-	best := reasons[0]
-	tells := func(fits func(check.Check) bool) {
-		for _, err := range slices.Backward(reasons) {
-			if fits(check.Of(err)) {
-				best = err
-			}
-		}
+// refusals are why signatures were not accepted. There may be very many: what is kept
+// of them does not grow.
+type refusals struct {
+	n     int
+	first error
+	best  error // the most telling one
+	rank  int   // of best
+	said  []string
+	more  int // with reasons that are not in said
+}
+
+// telling says how telling a refusal is. What could not be read might have been good,
+// so that nothing is decided then (O21); a place that was not read to its end may hold
+// most.
+func telling(err error, place bool) int {
+	switch c := check.Of(err); {
+	case c.Exit() != check.ExitNo && place:
+		return 4
+	case c.Exit() != check.ExitNo:
+		return 3
+	case c == check.Predicate:
+		return 2
+	case c == check.Identity:
+		return 1
 	}
-	tells(func(c check.Check) bool { return c == check.Identity })
-	tells(func(c check.Check) bool { return c == check.Predicate })
-	tells(func(c check.Check) bool { return c.Exit() != check.ExitNo })
-	refused, ok := best.(*check.Error)
-	if !ok || len(reasons) == 1 {
-		return best
+	return 0
+}
+
+// add adds a refusal: of a candidate, or of a place that may hold more.
+func (r *refusals) add(err error, place bool) {
+	if r.n++; r.first == nil {
+		r.first = err
 	}
-	var said []string
-	for _, err := range reasons {
-		if text := err.Error(); err != best && !slices.Contains(said, text) && text != refused.Error() {
-			said = append(said, text)
-		}
+	if rank := telling(err, place); r.best == nil || rank > r.rank {
+		r.best, r.rank = err, rank
 	}
-	if more := len(said) - maxReasons; more > 0 {
-		said = append(said[:maxReasons], fmt.Sprintf("and %d other reasons", more))
+	text := err.Error()
+	switch {
+	case slices.Contains(r.said, text):
+	case len(r.said) <= maxReasons:
+		r.said = append(r.said, text)
+	default:
+		r.more++
+	}
+}
+
+// err says why no signature of several was accepted: each reason, under the check of
+// the most telling one.
+func (r *refusals) err() error {
+	refused, ok := r.best.(*check.Error)
+	if !ok || r.n == 1 {
+		return r.best
 	}
 	e := *refused
-	e.Err = fmt.Errorf("none of %d signatures was accepted: %w", len(reasons), refused.Err)
+	e.Err = fmt.Errorf("none of %d signatures was accepted: %w", r.n, refused.Err)
+	said := slices.DeleteFunc(slices.Clone(r.said), func(text string) bool { return text == refused.Error() })
+	more := r.more
+	if len(said) > maxReasons { // the most telling one came late
+		said, more = said[:maxReasons], more-1+len(said)-maxReasons
+	}
+	if more > 0 {
+		said = append(said, fmt.Sprintf("and %d other reasons", more))
+	}
 	if len(said) > 0 {
 		e.Err = fmt.Errorf("%w; %s", e.Err, strings.Join(said, "; "))
 	}

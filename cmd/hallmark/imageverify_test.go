@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,7 +13,14 @@ import (
 
 // O21: every reason is said, under the check of the most telling one; one that
 // leaves it open whether there is a good signature leaves the verdict open.
-func TestNoneOf_O21(t *testing.T) {
+func TestRefusals_O21(t *testing.T) {
+	noneOf := func(reasons []error) error {
+		var no refusals
+		for _, err := range reasons {
+			no.add(err, strings.Contains(err.Error(), "place"))
+		}
+		return no.err()
+	}
 	no := func(c check.Check, text string) error { return &check.Error{Check: c, Err: errors.New(text)} }
 	var many []error
 	for i := range 9 {
@@ -29,6 +37,8 @@ func TestNoneOf_O21(t *testing.T) {
 		{"identity tells most", []error{no(check.OCI, "a"), no(check.Identity, "b")}, check.Identity, []string{"accepted: b; oci: a"}},
 		{"predicate tells more", []error{no(check.Identity, "b"), no(check.Predicate, "c")}, check.Predicate, []string{"accepted: c; identity: b"}},
 		{"one that could not be read", []error{no(check.Identity, "b"), no(check.Net, "d")}, check.Net, []string{"accepted: d; identity: b"}},
+		{"one that tells most after many", append(slices.Clone(many), no(check.Identity, "b")), check.Identity, []string{"accepted: b; oci: reason 0", "reason 4", "and 4 other reasons"}},
+		{"a place tells most", []error{no(check.Net, "d"), no(check.Net, "place")}, check.Net, []string{"accepted: place; net: d"}},
 		{"many", many, check.OCI, []string{"reason 0", "reason 1", "reason 5", "and 3 other reasons"}},
 	} {
 		err := noneOf(row.reasons)

@@ -300,7 +300,7 @@ func statusJSON(e *env, s read.Status, writes bool) any {
 	}
 	status := map[string]any{"schema": schema, "log": s.Log.Origin, "version": s.Version, "in_use": s.InUse, "writes": writes, "ok": s.Err == nil}
 	if s.Err != nil {
-		status["check"], status["error"] = check.Of(s.Err), printable(s.Err.Error(), 1024)
+		status["check"], status["error"] = check.Of(s.Err), reason(s.Err, 1024)
 		return status
 	}
 	status["size"], status["trees"] = s.Size, heads

@@ -50,7 +50,7 @@ func entryOf(e *read.Entry) entryJSON {
 		out.Key = "sha256:" + hex.EncodeToString(c.Key[:])
 	}
 	if c.Unread != nil {
-		out.NotReadable = printable(c.Unread.Error(), 512)
+		out.NotReadable = reason(c.Unread, 512)
 	}
 	return out
 }

@@ -80,7 +80,7 @@ func (l *loginFlags) connector() (string, error) {
 }
 
 // given returns a provider of a token that was given, or nil. A token is read
-// before anything slow is done, and refused on the command line (M1).
+// before anything slow is done.
 func (l *loginFlags) given(ctx context.Context, e *env) (oidc.Provider, error) {
 	if err := l.check(); err != nil {
 		return nil, err
@@ -91,10 +91,6 @@ func (l *loginFlags) given(ctx context.Context, e *env) (oidc.Provider, error) {
 		defer done()
 		return from("standard input", in, e)
 	case l.tokenFile != "":
-		if strings.Count(l.tokenFile, ".") == 2 && strings.HasPrefix(l.tokenFile, "ey") && !exists(l.tokenFile) {
-			return nil, usage("--identity-token takes a file, not a token: other users can read command lines").
-				WithNext("put the token in a file or in " + tokenVariable + "; treat this one as public")
-		}
 		// Opening a pipe without this flag would wait for its writer (L40).
 		f, err := os.OpenFile(l.tokenFile, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 		if err != nil {
@@ -117,6 +113,20 @@ func (l *loginFlags) given(ctx context.Context, e *env) (oidc.Provider, error) {
 		return from(tokenVariable, strings.NewReader(token), e)
 	}
 	return nil, nil
+}
+
+// ready is given, for a command that will use the token: one that is of no use, or not of
+// the expected signer, is refused before any work is done (SG-1).
+func (l *loginFlags) ready(ctx context.Context, e *env) (oidc.Provider, error) {
+	p, err := l.given(ctx, e)
+	if p == nil || err != nil {
+		return nil, err
+	}
+	who, err := p.Token(ctx, audience)
+	if err != nil {
+		return nil, err
+	}
+	return p, l.expected(who)
 }
 
 // A source is a token that was given, and where.

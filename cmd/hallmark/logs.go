@@ -47,6 +47,7 @@ type logbook struct {
 	dir   string        // of what is remembered; "" for nothing
 	age   time.Duration // of checkpoints, at most; 0 for any
 	file  *read.Memory
+	files inputs // that the command was given to read
 
 	unread map[string]int64 // entries that sayUnread spoke of, by log
 
@@ -64,7 +65,7 @@ func (l *logFlags) open(ctx context.Context, e *env, out *outputFlags) (*logbook
 	if err != nil {
 		return nil, err
 	}
-	b := &logbook{e: e, root: root, age: l.maxAge, unread: map[string]int64{}}
+	b := &logbook{e: e, root: root, age: l.maxAge, unread: map[string]int64{}, files: inputs{}.add(l.config, l.trust.trustedRoot)}
 	var services *trustroot.SigningConfig // nil if there is none
 	switch {
 	case client != nil:

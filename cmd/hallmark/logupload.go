@@ -1,18 +1,16 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/hallmarksign/hallmark/bundle"
 	"github.com/hallmarksign/hallmark/internal/atomicfile"
-	"github.com/hallmarksign/hallmark/internal/check"
+	"github.com/hallmarksign/hallmark/internal/rescue"
+	"github.com/hallmarksign/hallmark/sign"
 	"github.com/hallmarksign/hallmark/tlog"
 	"github.com/hallmarksign/hallmark/tlog/read"
 	"github.com/hallmarksign/hallmark/verify"
@@ -84,13 +82,6 @@ func (o *uploadOptions) check(args []string) error {
 		return usage("want --key or --certificate, and only one: who signed?")
 	case o.bundle != "" && o.key == "":
 		return usage("--bundle goes with --key: whether a certificate is good is not known here")
-	case o.bundle != "" && !o.force && exists(o.bundle):
-		return inTheWay(o.bundle)
-	}
-	for _, in := range []string{args[0], o.signature, o.key} {
-		if o.bundle != "" && filepath.Clean(in) == filepath.Clean(o.bundle) {
-			return usage("--bundle %q is read, it can't be written", o.bundle)
-		}
 	}
 	return nil
 }
@@ -98,6 +89,7 @@ func (o *uploadOptions) check(args []string) error {
 // An upload is an entry that is verified and ready to be sent.
 type upload struct {
 	digest string   // of the file
+	key    string   // of the file, for what is kept; "" if there can be no bundle
 	lines  []string // what becomes public besides, for the question
 	send   func(context.Context, tlog.Writer) (tlog.Receipt, error)
 
@@ -114,9 +106,16 @@ type uploadRun struct {
 	b   *logbook
 	out *outputFlags
 	log openLog
+
+	place *atomicfile.Reservation // of the bundle; nil if none is wanted
+	store *rescue.Store           // for a bundle that can't be put there; nil if there is none
 }
 
 func (r *uploadRun) run(ctx context.Context, args []string) (outcome, error) {
+	if err := r.reserve(args[0]); err != nil {
+		return outcome{}, err
+	}
+	defer r.release()
 	var err error
 	if r.log, err = r.b.one(ctx); err != nil {
 		return outcome{}, err
@@ -136,13 +135,27 @@ func (r *uploadRun) run(ctx context.Context, args []string) (outcome, error) {
 	if err := r.consent(ctx, args[0], u); err != nil {
 		return outcome{}, err
 	}
-	_, stop := progress.wait("waiting for the log", 1)
-	receipt, err := r.send(ctx, u, writer)
-	stop()
+	receipt, err := r.send(ctx, progress, u, writer)
 	if err != nil {
-		return outcome{}, by("log "+r.log.known.Log.Origin, err)
+		return outcome{}, r.unproved(u, by("log "+r.log.known.Log.Origin, err))
 	}
 	return r.finish(args[0], u, receipt)
+}
+
+// send sends the entry. From here on it does not end with its context: what is public
+// must not be lost.
+func (r *uploadRun) send(ctx context.Context, p *progress, u *upload, w tlog.Writer) (tlog.Receipt, error) {
+	if ctx.Err() != nil {
+		return tlog.Receipt{}, context.Cause(ctx)
+	}
+	_, stop := p.wait("waiting for the log", 1)
+	defer stop()
+	defer context.AfterFunc(ctx, func() {
+		r.out.say(r.e, "\nhallmark: finishing an entry that is being published; press Ctrl-C again to stop at once")
+	})()
+	ctx, cancel := sign.Finishing(ctx, r.e.abandon)
+	defer cancel()
+	return u.send(ctx, w)
 }
 
 // make makes the entry and verifies it. What the log does not take is said first.
@@ -163,25 +176,10 @@ func (r *uploadRun) writer() (tlog.Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return tlog.New(r.log.Version(), r.log.known.URL, r.b.root, r.e.now(), doer)
-}
-
-// send sends the entry. A log of the second generation that has an equal one says
-// where; that one is read and must be the same.
-func (r *uploadRun) send(ctx context.Context, u *upload, w tlog.Writer) (tlog.Receipt, error) {
-	receipt, err := u.send(ctx, w)
-	var exists *tlog.ExistsError
-	if !errors.As(err, &exists) {
-		return receipt, err
-	}
-	e, err := r.log.Entry(ctx, exists.Index)
-	if err != nil {
-		return tlog.Receipt{}, err
-	}
-	if !bytes.Equal(e.Raw.Body, exists.Body) {
-		return tlog.Receipt{}, check.Refuse("SG-11", check.Server, "entry %d is not the one that was sent, which the log says it has there", exists.Index)
-	}
-	return tlog.Receipt{Entry: e.Raw, ID: e.ID, Existing: true}, nil
+	config := read.Config{Doer: doer, Root: r.b.root, Memory: r.b.file, Now: r.e.now, MaxAge: r.b.age}
+	return tlog.New(r.log.Version(), r.log.known.URL, tlog.Config{
+		Doer: doer, Root: r.b.root, Now: r.e.now(), Existing: existing(config),
+	})
 }
 
 // consent shows what becomes public and asks. Unlike a name, a signature that was
@@ -225,7 +223,7 @@ func (r *uploadRun) finish(arg string, u *upload, receipt tlog.Receipt) (outcome
 	if r.o.bundle != "" {
 		result, err := r.write(u, receipt.Entry)
 		if err != nil {
-			r.out.say(r.e, "hallmark: warning: the signature is logged as entry %d; run again for the bundle", receipt.Entry.LogIndex)
+			r.out.say(r.e, "hallmark: warning: the signature is logged as entry %d of %s", receipt.Entry.LogIndex, printable(r.log.known.Log.Origin, 256))
 			return outcome{}, err
 		}
 		if done = proved([]*verify.Result{result}); len(result.Times) == 0 {
@@ -237,30 +235,6 @@ func (r *uploadRun) finish(arg string, u *upload, receipt tlog.Receipt) (outcome
 		entry.NotReadable = "" // the program that made it knows what it says
 	}
 	return done, r.print(arg, entry, receipt.Existing)
-}
-
-// write makes the bundle, verifies it from its bytes as any verifier would, with
-// the key as policy, and puts it in its place (SG-13).
-func (r *uploadRun) write(u *upload, entry bundle.Entry) (*verify.Result, error) {
-	serialised, err := u.bundle(entry).Marshal()
-	if err != nil {
-		return nil, err
-	}
-	claim, err := bundle.Parse(serialised)
-	if err != nil {
-		return nil, err
-	}
-	verifier, err := verify.New(r.b.root, verify.Evidence{Logs: 1})
-	if err != nil {
-		return nil, err
-	}
-	policy := verify.AnyOf(u.signer)
-	policy.Content = verify.Message
-	result, err := verifier.Verify(claim, u.file, policy, r.e.now())
-	if err != nil {
-		return nil, check.Refuse("SG-13", check.Internal, "new bundle does not verify: %w", err)
-	}
-	return result, atomicfile.Write(r.o.bundle, append(serialised, '\n'), 0o644, atomicfile.Options{Overwrite: r.o.force})
 }
 
 func (r *uploadRun) print(arg string, j entryJSON, existing bool) error {

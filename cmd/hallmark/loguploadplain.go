@@ -12,13 +12,13 @@ import (
 	"github.com/hallmarksign/hallmark/bundle"
 	"github.com/hallmarksign/hallmark/internal/check"
 	"github.com/hallmarksign/hallmark/internal/hashname"
+	"github.com/hallmarksign/hallmark/internal/rescue"
 	"github.com/hallmarksign/hallmark/sign"
 	"github.com/hallmarksign/hallmark/tlog"
 	"github.com/hallmarksign/hallmark/verify"
 )
 
-// maxSignature bounds the file of a plain signature.
-const maxSignature = 64 << 10
+const maxSignature = 64 << 10 // bytes of a file with a plain signature
 
 // plain makes the upload of a signature by a public key or a certificate, verified.
 func (o *uploadOptions) plain(ctx context.Context, arg string, p *progress) (*upload, error) {
@@ -45,6 +45,7 @@ func (o *uploadOptions) plain(ctx context.Context, arg string, p *progress) (*up
 	digest := bundle.Digest{Algorithm: hashname.ProtoName(record.Hash), Value: record.Digest}
 	return &upload{
 		digest: verify.Digest{Algorithm: record.Hash, Value: record.Digest}.String(),
+		key:    rescue.Key(record.Digest),
 		lines:  []string{line},
 		send: func(ctx context.Context, w tlog.Writer) (tlog.Receipt, error) {
 			return w.Upload(ctx, record)

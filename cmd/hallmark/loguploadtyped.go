@@ -68,8 +68,7 @@ func (o *uploadOptions) checkForm(file string) error {
 	return nil
 }
 
-// maxProposed bounds the answer of the program: a file of 32 MiB in base64.
-const maxProposed = 48 << 20
+const maxProposed = 48 << 20 // bytes of the answer of hallmark-log-upload
 
 // A madeEntry is what the program prints.
 type madeEntry struct {

@@ -5,13 +5,13 @@ package main
 import (
 	"context"
 	"os"
-	"os/signal"
-	"syscall"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	status := run(ctx, systemEnv())
+	e := systemEnv()
+	ctx, abandon, stop := interruptible(context.Background())
+	e.abandon = abandon
+	status := run(ctx, e)
 	stop()
 	os.Exit(status)
 }

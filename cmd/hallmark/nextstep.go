@@ -28,8 +28,10 @@ func nextStep(c check.Check) string {
 		return "do not use it, unless this signer is one that you expect: then say so with --from"
 	case check.CertChain, check.TlogUnknown:
 		return "if it was signed on a Sigstore that you trust, name that one with --instance or --trusted-root"
-	case check.Parse, check.Content, check.Limit:
+	case check.Parse, check.Content:
 		return "get the bundle again from its publisher"
+	case check.Limit:
+		return "hallmark reads no more than that; ask the publisher for a smaller one"
 	case check.Version:
 		return "a newer hallmark may read it; hallmark version says which one this is"
 	case check.CertTime, check.Time, check.Threshold:

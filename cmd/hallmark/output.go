@@ -31,9 +31,15 @@ type verdict struct {
 	result   *verify.Result
 	err      error
 	publish  string // command for the users of a signed artifact; may be empty
+	before   bool   // an earlier run signed it
+	again    bool   // another verdict says the same of the artifact; people read it once
+	others   int    // how many those are
 }
 
 func (v verdict) writeText(w io.Writer, explain bool) error {
+	if v.again {
+		return nil
+	}
 	var b strings.Builder
 	if v.err != nil {
 		fmt.Fprintf(&b, "NO  %s\n", printable(v.artifact, 1024))
@@ -51,6 +57,9 @@ func (v verdict) writeText(w io.Writer, explain bool) error {
 		}
 		if s := v.result.Statement; s != nil && s.PredicateType != oci.SignPredicate {
 			fmt.Fprintf(&b, "    states: %s\n", printable(s.PredicateType, 1024))
+		}
+		if v.others > 0 {
+			fmt.Fprintf(&b, "    other bundles in the file that prove it: %d; --json shows each\n", v.others)
 		}
 		for _, line := range v.result.Weakened {
 			fmt.Fprintf(&b, "    weakened: %s\n", printable(line, 1024))
@@ -119,6 +128,7 @@ type (
 		Warnings    []string      `json:"warnings"`
 		TrustedRoot string        `json:"trusted_root,omitempty"`
 		Verify      string        `json:"verify,omitempty"`
+		Before      bool          `json:"signed_before,omitempty"`
 	}
 	signerJSON struct {
 		Subject   string            `json:"subject,omitempty"`
@@ -161,10 +171,10 @@ type (
 )
 
 func (v verdict) writeJSON(w io.Writer, explain bool) error {
-	out := verdictJSON{Schema: schema, Artifact: v.artifact, Bundle: v.bundle, Found: v.found, OK: v.err == nil, Verify: v.publish,
+	out := verdictJSON{Schema: schema, Artifact: v.artifact, Bundle: v.bundle, Found: v.found, OK: v.err == nil, Verify: v.publish, Before: v.before,
 		Weakened: []string{}, Warnings: []string{}}
 	if v.err != nil {
-		out.Check, out.Error = check.Of(v.err), printable(v.err.Error(), 1024)
+		out.Check, out.Error = check.Of(v.err), reason(v.err, 1024)
 		var refused *check.Error
 		if errors.As(v.err, &refused) {
 			out.Rule, out.Next = refused.Rule, refused.Next

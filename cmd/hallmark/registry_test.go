@@ -70,13 +70,13 @@ func digestOf(t *testing.T, i interface{ Digest() (v1.Hash, error) }) string {
 	return d.String()
 }
 
-// newFragileRegistry returns a registry that can be made to refuse writes.
+// newFragileRegistry returns a registry that can be made to refuse what is written, though it begins uploads.
 func newFragileRegistry(t *testing.T) (host string, setBroken func(bool)) {
 	t.Helper()
 	var broken atomic.Bool
 	inner := registry.New(registry.Logger(log.New(io.Discard, "", 0)), registry.WithReferrersSupport(true))
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if broken.Load() && r.Method != http.MethodGet && r.Method != http.MethodHead {
+		if broken.Load() && r.Method == http.MethodPut {
 			http.Error(w, "out of order", http.StatusMethodNotAllowed)
 			return
 		}

@@ -56,11 +56,14 @@ func run(ctx context.Context, e *env) (status int) {
 		}
 	}()
 	stdout := &stickyWriter{w: e.stdout}
-	e.stdout = stdout
+	e.stdout, e.stderr = stdout, redacting{e.stderr}
 	var done outcome
 	root := newRoot(e, &done)
 	root.SetArgs(e.args)
-	err := root.ExecuteContext(ctx)
+	err := noSecrets(e.args)
+	if err == nil {
+		err = root.ExecuteContext(ctx)
+	}
 	if len(e.args) > 0 && (e.args[0] == cobra.ShellCompRequestCmd || e.args[0] == cobra.ShellCompNoDescRequestCmd) {
 		done = informed() // the library adds this command when it runs
 	}
@@ -75,7 +78,15 @@ func run(ctx context.Context, e *env) (status int) {
 		if e.movement || e.terminal {
 			fmt.Fprintln(e.stderr) // the line of a progress bar, a question or the ^C
 		}
-		fmt.Fprintln(e.stderr, "hallmark: interrupted")
+		stopped, ok := errors.AsType[*interruption](err)
+		if !ok {
+			fmt.Fprintln(e.stderr, "hallmark: interrupted")
+			return check.ExitInterrupted
+		}
+		if several, ok := errors.AsType[failures](stopped.err); ok {
+			report(e.stderr, several)
+		}
+		fmt.Fprintf(e.stderr, "hallmark: interrupted: %s\n", printable(stopped.said, 1024))
 		return check.ExitInterrupted
 	case err != nil:
 		report(e.stderr, err)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"flag"
 	"maps"
@@ -22,7 +23,7 @@ import (
 var update = flag.Bool("update", false, "rewrite the expected output of the scripts")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"hallmark": main})
+	testscript.Main(m, map[string]func(){"hallmark": main, "hallmark-crashing": crashing})
 }
 
 // canary is a word that every secret of the scripts holds; it must appear in no
@@ -81,6 +82,7 @@ func prepare(env *testscript.Env, w *sigtest.World) error {
 	work := env.WorkDir
 	env.Setenv("HALLMARK_CONFIG_DIR", filepath.Join(work, ".config"))
 	env.Setenv("HALLMARK_CACHE_DIR", filepath.Join(work, ".cache"))
+	env.Setenv("HALLMARK_STATE_DIR", filepath.Join(work, ".state"))
 	env.Setenv("HALLMARK_INSTANCE", "test")
 	env.Setenv("MIRROR", w.TUF().URL)
 	env.Setenv("ISSUER", w.Issuer().URL)
@@ -212,9 +214,11 @@ func mint(ts *testscript.TestScript, w *sigtest.World, args []string) {
 	claims := map[string]any{"jti": canary}
 	for _, a := range args[1:] {
 		name, value, _ := strings.Cut(a, "=")
-		switch value {
-		case "true", "false":
+		switch {
+		case value == "true", value == "false":
 			claims[name] = value == "true"
+		case name == "exp":
+			claims[name] = json.Number(value)
 		default:
 			claims[name] = value
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/hallmarksign/hallmark/sign/fulcio"
 	"github.com/hallmarksign/hallmark/sign/tsa"
 	"github.com/hallmarksign/hallmark/tlog"
+	"github.com/hallmarksign/hallmark/tlog/read"
 	"github.com/hallmarksign/hallmark/trustroot"
 	"github.com/hallmarksign/hallmark/trustroot/tuf"
 	"github.com/hallmarksign/hallmark/verify"
@@ -52,7 +53,7 @@ func (o *signOptions) services(ctx context.Context, e *env) (*services, error) {
 	if err != nil {
 		return nil, err
 	}
-	chosen, err := config.AllowLoopback().Select(e.now())
+	chosen, err := config.AllowLoopback().Select(root, e.now())
 	if err != nil {
 		return nil, err
 	}
@@ -94,14 +95,7 @@ func (s *services) signer(e *env, tokens oidc.Provider) (*sign.Signer, error) {
 		return nil, err
 	}
 	signer.CA = authority{ca, host(s.chosen.CA.URL)}
-	signer.Logs, err = quorum(s.chosen.Logs, func(c trustroot.Service) (sign.Log, error) {
-		doer, err := connect(c.URL, tlog.Timeout)
-		if err != nil {
-			return nil, err
-		}
-		log, err := tlog.New(c.Version, c.URL, s.root, e.now(), doer)
-		return transparencyLog{log, host(c.URL)}, err
-	})
+	signer.Logs, err = quorum(s.chosen.Logs, func(c trustroot.Service) (sign.Log, error) { return s.log(e, c) })
 	if err != nil {
 		return nil, err
 	}
@@ -114,6 +108,41 @@ func (s *services) signer(e *env, tokens oidc.Provider) (*sign.Signer, error) {
 		return timestamper{stamper, host(c.URL)}, err
 	})
 	return signer, err
+}
+
+// log returns a log to write to. One of the first generation is a [sign.Finder].
+func (s *services) log(e *env, c trustroot.Service) (sign.Log, error) {
+	doer, err := connect(c.URL, tlog.Timeout)
+	if err != nil {
+		return nil, err
+	}
+	log, err := tlog.New(c.Version, c.URL, tlog.Config{
+		Doer: doer, Root: s.root, Now: e.now(), Existing: existing(read.Config{Doer: doer, Root: s.root, Now: e.now}),
+	})
+	if err != nil {
+		return nil, err
+	}
+	named := transparencyLog{log, host(c.URL)}
+	if f, ok := log.(sign.Finder); ok {
+		return findingLog{named, f}, nil
+	}
+	return named, nil
+}
+
+// existing reads an entry that a log of the second generation says it has, with its
+// proof.
+func existing(c read.Config) func(context.Context, *trustroot.Log, int64) (bundle.Entry, error) {
+	return func(ctx context.Context, log *trustroot.Log, index int64) (bundle.Entry, error) {
+		reader, err := read.NewV2(log, c)
+		if err != nil {
+			return bundle.Entry{}, err
+		}
+		e, err := reader.Entry(ctx, index)
+		if err != nil {
+			return bundle.Entry{}, err
+		}
+		return e.Raw, nil
+	}
 }
 
 func connect(base string, timeout time.Duration) (*fetch.Client, error) {
@@ -129,6 +158,10 @@ type (
 	transparencyLog struct {
 		sign.Log
 		host string
+	}
+	findingLog struct {
+		transparencyLog
+		finder sign.Finder
 	}
 	timestamper struct {
 		sign.TimestampAuthority
@@ -146,6 +179,11 @@ func (l transparencyLog) Append(ctx context.Context, r sign.Record) (bundle.Entr
 	return entry, by("log "+l.host, err)
 }
 
+func (l findingLog) Find(ctx context.Context, r sign.Record) (bundle.Entry, bool, error) {
+	entry, found, err := l.finder.Find(ctx, r)
+	return entry, found, by("log "+l.host, err)
+}
+
 func (t timestamper) Timestamp(ctx context.Context, signature []byte) ([]byte, error) {
 	token, err := t.TimestampAuthority.Timestamp(ctx, signature)
 	return token, by("timestamp authority "+t.host, err)
@@ -153,6 +191,9 @@ func (t timestamper) Timestamp(ctx context.Context, signature []byte) ([]byte, e
 
 // by names the service in the refusal of its answer.
 func by(service string, err error) error {
+	if sent, ok := err.(*sign.SentError); ok {
+		return &sign.SentError{Entry: sent.Entry, Err: by(service, sent.Err)}
+	}
 	if refused, ok := err.(*check.Error); ok && refused.Check != check.Net {
 		return refused.At(strings.TrimSuffix(service+": "+refused.Field, ": "))
 	}

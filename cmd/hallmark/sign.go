@@ -3,16 +3,13 @@ package main
 import (
 	"context"
 	"crypto"
-	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/hallmarksign/hallmark/internal/atomicfile"
-	"github.com/hallmarksign/hallmark/internal/check"
 	"github.com/hallmarksign/hallmark/oci"
 	"github.com/hallmarksign/hallmark/sign"
 	"github.com/hallmarksign/hallmark/verify"
@@ -83,10 +80,13 @@ type target struct {
 	artifact  verify.Artifact
 	statement []byte // what is stated about it; nil for a signature
 	result    *verify.Result
+	before    bool // an earlier run signed it
 
-	place      *place         // of an image; nil for a file
-	serialised []byte         // of an image: the bundle of an earlier run
-	attached   []oci.Attached // of an image: where the bundle is
+	reserved *atomicfile.Reservation // the place of the bundle; nil if it goes to a registry
+	exists   bool                    // a file is in that place, which must be the signature that is wanted
+
+	place    *place         // of an image; nil for a file
+	attached []oci.Attached // of an image: where the bundle is
 }
 
 // content is what the bundle of a target must hold.
@@ -119,7 +119,13 @@ func runSign(ctx context.Context, e *env, o *signOptions, args []string) (outcom
 	if err != nil {
 		return outcome{}, err
 	}
-	tokens, err := o.login.given(ctx, e)
+	if !isImages {
+		defer release(targets)
+		if err := o.reserve(targets, args); err != nil {
+			return outcome{}, err
+		}
+	}
+	tokens, err := o.login.ready(ctx, e)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -130,6 +136,10 @@ func runSign(ctx context.Context, e *env, o *signOptions, args []string) (outcom
 	progress := newProgress(e, o.output.quiet || o.output.json)
 	if isImages {
 		if targets, err = o.imageTargets(ctx, e, services, args); err != nil {
+			return outcome{}, err
+		}
+		defer release(targets)
+		if err := o.reserve(targets, nil); err != nil {
 			return outcome{}, err
 		}
 	}
@@ -205,61 +215,24 @@ func (o *signOptions) targets(args []string, isImages bool) ([]*target, error) {
 			return nil, usage("%q is given twice", arg)
 		}
 		seen[filepath.Clean(t.output)] = true
-		if !isImages || o.bundle != "" {
-			if err := o.free(t, args); err != nil {
-				return nil, err
-			}
-		}
 		targets = append(targets, t)
 	}
 	return targets, nil
-}
-
-// free refuses an output that exists, or that is an input, of this target or of
-// another (N2, N3).
-func (o *signOptions) free(t *target, args []string) error {
-	out, err := os.Stat(t.output)
-	if err != nil {
-		return nil // what else can be wrong is found when the file is written
-	}
-	for _, arg := range args {
-		if in, err := os.Stat(arg); err == nil && os.SameFile(in, out) {
-			return usage("the bundle of %q would replace %q, which is a file to sign", t.arg, arg)
-		}
-	}
-	if o.attest != nil {
-		for _, stated := range []string{o.attest.predicate, o.attest.statement} {
-			if in, err := os.Stat(stated); err == nil && os.SameFile(in, out) {
-				return usage("the bundle would replace %q, which is what to state", stated)
-			}
-		}
-	}
-	if !o.force {
-		return inTheWay(t.output)
-	}
-	return nil
-}
-
-// inTheWay says that the output of a command exists.
-func inTheWay(path string) error {
-	return &check.Error{Check: check.FS, Field: printable(path, 256), Err: errors.New("exists already"),
-		Next: "use --force to replace it, or --bundle for another name"}
-}
-
-// write puts a finished bundle in its place.
-func (o *signOptions) write(t *target, serialised []byte) error {
-	return atomicfile.Write(t.output, append(serialised, '\n'), 0o644, atomicfile.Options{Overwrite: o.force})
 }
 
 // jobs returns what the signer is to do, in the order of the targets.
 func jobs(targets []*target) []sign.Job {
 	var list []sign.Job
 	for _, t := range targets {
-		job := sign.Job{Name: t.arg, Statement: t.statement}
-		if t.statement == nil {
-			job.Digest = t.artifact.Sum(crypto.SHA256)
-		}
-		list = append(list, job)
+		list = append(list, t.job())
 	}
 	return list
+}
+
+func (t *target) job() sign.Job {
+	job := sign.Job{Name: t.arg, Statement: t.statement}
+	if t.statement == nil {
+		job.Digest = t.artifact.Sum(crypto.SHA256)
+	}
+	return job
 }

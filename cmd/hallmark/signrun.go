@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/hallmarksign/hallmark/bundle"
@@ -20,31 +23,44 @@ type signRun struct {
 	services *services
 	targets  []*target
 	progress *progress
+	keeper   *keeper
+	unsure   []*target    // signed before, by somebody of whom only a login tells whether it is who signs now
+	sent     atomic.Int64 // signatures that a log is being asked for
 }
 
-// sign logs in, signs every target and writes each bundle as soon as it is there.
+// sign finishes what earlier runs have begun, logs in, signs every target that is
+// left and writes each bundle as soon as it is there.
 func (r *signRun) sign(ctx context.Context, tokens oidc.Provider) (outcome, error) {
-	left, err := r.resume(ctx, tokens)
+	store, err := openRescue(r.e)
 	if err != nil {
 		return outcome{}, err
 	}
-	if len(left) == 0 {
-		return r.finish()
-	}
-	provider, err := r.o.login.provider(r.e, tokens, r.services.chosen.OIDC.URL)
-	if err != nil {
+	if r.keeper, err = newKeeper(store); err != nil {
 		return outcome{}, err
 	}
-	signer, err := r.services.signer(r.e, provider)
+	defer r.keeper.journal.Close()
+	signer, err := r.services.signer(r.e, nil)
 	if err != nil {
 		return outcome{}, err
 	}
 	signer.CA = expectedCA{signer.CA, &r.o.login}
 	signer.Consent = r.consent
 	signer.Check = r.check
+	signer.Abandon = r.e.abandon
+	left, err := r.resume(ctx, tokens, signer)
+	if err != nil {
+		return outcome{}, err
+	}
+	if len(left) == 0 {
+		return r.finish()
+	}
+	if signer.Tokens, err = r.o.login.provider(r.e, tokens, r.services.chosen.OIDC.URL); err != nil {
+		return outcome{}, err
+	}
 	if err := r.canConsent(tokens); err != nil {
 		return outcome{}, err
 	}
+	r.watch(signer, left)
 	session, err := r.login(ctx, signer)
 	if err != nil {
 		return outcome{}, err
@@ -54,6 +70,22 @@ func (r *signRun) sign(ctx context.Context, tokens oidc.Provider) (outcome, erro
 		return outcome{}, err
 	}
 	return r.finish()
+}
+
+// watch writes down what is sent to a log, and counts what is awaited.
+func (r *signRun) watch(signer *sign.Signer, left []*target) {
+	keys := map[string]string{}
+	for _, t := range left {
+		keys[t.arg] = t.key()
+	}
+	signer.Sending = func(_ context.Context, job sign.Job, partial []byte) error {
+		return r.keeper.sending(keys[job.Name], job.Name, partial)
+	}
+	signer.Progress = func(step sign.Step, _ *sign.Job) {
+		if step == sign.StepLog {
+			r.sent.Add(1)
+		}
+	}
 }
 
 // finish prints what was signed, in order.
@@ -72,24 +104,41 @@ func (r *signRun) finish() (outcome, error) {
 // others failed.
 func (r *signRun) all(ctx context.Context, session *sign.Session, left []*target) error {
 	step, stop := r.progress.wait("waiting for the log", len(left))
+	unwatch := context.AfterFunc(ctx, func() {
+		if n := r.sent.Load(); n > 0 {
+			r.o.output.say(r.e, "\nhallmark: finishing %d signatures that are being published; press Ctrl-C again to stop at once", n)
+		}
+	})
 	problems := make([]error, len(left))
+	public := 0
 	err := session.Sign(ctx, jobs(left), func(res sign.Result) error {
 		step()
-		t := left[res.Index]
-		if res.Err == nil {
-			res.Err = r.write(ctx, t, res.Serialised)
+		problems[res.Index] = named(left[res.Index].arg, r.settle(context.WithoutCancel(ctx), left[res.Index], res))
+		if res.Sent {
+			r.sent.Add(-1)
 		}
-		problems[res.Index] = named(t.arg, res.Err)
+		if res.Sent && problems[res.Index] != nil {
+			public++
+		}
 		return nil
 	})
+	unwatch()
 	stop()
+	if err = r.tell(ctx, left, problems, err); err != nil && ctx.Err() != nil {
+		return r.interrupted(problems, public, err)
+	}
+	return err
+}
+
+// tell prints what was signed if not everything was, and returns what failed.
+func (r *signRun) tell(ctx context.Context, left []*target, problems []error, err error) error {
 	var failed failures
 	for _, problem := range problems {
-		if problem != nil {
+		if problem != nil && !(ctx.Err() != nil && errors.Is(problem, context.Cause(ctx))) {
 			failed = append(failed, problem)
 		}
 	}
-	if len(failed) == 0 {
+	if !slices.ContainsFunc(problems, func(p error) bool { return p != nil }) {
 		return err
 	}
 	for i, t := range left {
@@ -99,15 +148,45 @@ func (r *signRun) all(ctx context.Context, session *sign.Session, left []*target
 			}
 		}
 	}
+	if len(failed) == 0 {
+		return err
+	}
 	return failed
 }
 
-// write puts a finished bundle in its place: a file, or beside the image.
+// An interruption says how far a run came that was stopped.
+type interruption struct {
+	err  error // what failed besides
+	said string
+}
+
+func (i *interruption) Error() string { return i.said }
+func (i *interruption) Unwrap() error { return i.err }
+
+func (r *signRun) interrupted(problems []error, public int, err error) error {
+	failed := 0
+	for _, problem := range problems {
+		if problem != nil {
+			failed++
+		}
+	}
+	said := fmt.Sprintf("%d of %d were signed; of the rest nothing is public", len(problems)-failed, len(problems))
+	if public > 0 {
+		said = fmt.Sprintf("%d of %d were signed; %d more are public, or may be, and are not finished", len(problems)-failed, len(problems), public)
+	}
+	return &interruption{err: err, said: said + ": run the same command again, it signs what is missing and logs nothing twice"}
+}
+
+// write puts a finished bundle in its place: a file, or beside the image. What can't
+// be put there is kept.
 func (r *signRun) write(ctx context.Context, t *target, serialised []byte) error {
 	if t.place != nil && t.output == "" {
 		return r.attach(ctx, t, serialised)
 	}
-	return r.o.write(t, serialised)
+	if err := t.reserved.Write(append(serialised, '\n')); err != nil {
+		return r.keep(t, serialised, err)
+	}
+	return nil
 }
 
 // check verifies a finished bundle from its bytes as any verifier would, with
@@ -187,7 +266,7 @@ func subjectOf(who oidc.Token) string {
 
 // print says who signed, when and where it is logged, and the line to publish.
 func (r *signRun) print(t *target) error {
-	v := verdict{artifact: t.arg, bundle: t.output, result: t.result, publish: r.publish(t)}
+	v := verdict{artifact: t.arg, bundle: t.output, result: t.result, publish: r.publish(t), before: t.before}
 	switch {
 	case r.o.output.quiet:
 		return nil
@@ -199,8 +278,12 @@ func (r *signRun) print(t *target) error {
 		to = attachedText(t.attached)
 	}
 	s := t.result
-	_, err := fmt.Fprintf(r.e.stdout, "signed  %s  ->  %s\n    by      %s\n    at      %s\n    log     %s\n    verify  %s\n",
-		printable(t.arg, 1024), printable(to, 4096), signerText(s.Signer),
+	word := "signed"
+	if t.before {
+		word = "already signed"
+	}
+	_, err := fmt.Fprintf(r.e.stdout, "%s  %s  ->  %s\n    by      %s\n    at      %s\n    log     %s\n    verify  %s\n",
+		word, printable(t.arg, 1024), printable(to, 4096), signerText(s.Signer),
 		s.Times[0].Time.UTC().Format(time.RFC3339), logsText(s.Logs), printable(v.publish, 2048))
 	return err
 }

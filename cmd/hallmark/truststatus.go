@@ -18,6 +18,7 @@ type trustStatus struct {
 	instance string
 	tuf      tuf.Status
 	hosts    []string
+	left     []unfinishedJSON
 }
 
 func (t *trustFlags) status(ctx context.Context, e *env) (*trustStatus, error) {
@@ -25,7 +26,7 @@ func (t *trustFlags) status(ctx context.Context, e *env) (*trustStatus, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &trustStatus{instance: t.name(e)}
+	s := &trustStatus{instance: t.name(e), left: unfinished(e)}
 	if s.tuf, err = client.Status(ctx); err != nil {
 		return nil, err
 	}
@@ -67,10 +68,13 @@ func (s *trustStatus) writeText(w io.Writer) error {
 	}
 	fmt.Fprintf(&b, "hosts     %s\n", printable(strings.Join(s.hosts, " "), 4096))
 	if s.tuf.Expired != nil {
-		fmt.Fprintf(&b, "expired   %s\n", printable(s.tuf.Expired.Error(), 1024))
+		fmt.Fprintf(&b, "expired   %s\n", reason(s.tuf.Expired, 1024))
 	}
 	for _, warning := range s.tuf.Warnings {
 		fmt.Fprintf(&b, "warning   %s\n", printable(warning, 1024))
+	}
+	if err := writeUnfinished(&b, s.left, "%s %s\n"); err != nil {
+		return err
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -88,23 +92,25 @@ func (s *trustStatus) writeJSON(w io.Writer) error {
 		Digest string `json:"digest"`
 	}
 	out := struct {
-		Schema    int        `json:"schema"`
-		Instance  string     `json:"instance"`
-		Mirror    string     `json:"mirror"`
-		Source    string     `json:"source"`
-		Fetched   *time.Time `json:"fetched,omitempty"`
-		Age       int64      `json:"age_seconds"`
-		Roles     []roleJSON `json:"roles"`
-		Threshold int        `json:"root_threshold"`
-		Keys      []string   `json:"root_keys"`
-		Files     []fileJSON `json:"files"`
-		Hosts     []string   `json:"hosts"`
-		Expired   string     `json:"expired,omitempty"`
-		Warnings  []string   `json:"warnings"`
+		Schema     int              `json:"schema"`
+		Instance   string           `json:"instance"`
+		Mirror     string           `json:"mirror"`
+		Source     string           `json:"source"`
+		Fetched    *time.Time       `json:"fetched,omitempty"`
+		Age        int64            `json:"age_seconds"`
+		Roles      []roleJSON       `json:"roles"`
+		Threshold  int              `json:"root_threshold"`
+		Keys       []string         `json:"root_keys"`
+		Files      []fileJSON       `json:"files"`
+		Hosts      []string         `json:"hosts"`
+		Expired    string           `json:"expired,omitempty"`
+		Warnings   []string         `json:"warnings"`
+		Unfinished []unfinishedJSON `json:"unfinished"`
 	}{
 		Schema: schema, Instance: s.instance, Mirror: s.tuf.Mirror, Source: s.tuf.Source, Age: int64(s.tuf.Age.Seconds()),
 		Roles: []roleJSON{}, Threshold: s.tuf.RootThreshold, Keys: append([]string{}, s.tuf.RootKeys...),
 		Files: []fileJSON{}, Hosts: s.hosts, Warnings: append([]string{}, s.tuf.Warnings...),
+		Unfinished: s.left,
 	}
 	if !s.tuf.Fetched.IsZero() {
 		fetched := s.tuf.Fetched.UTC()
@@ -117,7 +123,7 @@ func (s *trustStatus) writeJSON(w io.Writer) error {
 		out.Files = append(out.Files, fileJSON{t.Name, t.Size, fmt.Sprintf("sha256:%x", t.SHA256)})
 	}
 	if s.tuf.Expired != nil {
-		out.Expired = s.tuf.Expired.Error()
+		out.Expired = reason(s.tuf.Expired, 1024)
 	}
 	return writeJSON(w, out)
 }

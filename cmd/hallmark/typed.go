@@ -9,9 +9,9 @@ import (
 
 // maxLine is how much of a typed line is kept: enough for the longest address
 // that may be pasted, and for one byte more to see that it is longer.
-const maxLine = 32 << 10
+const maxLine = 32 << 10 // bytes of a line that somebody types
 
-// typed hands out the lines of standard input. They have one reader: a line
+// typed hands out the lines that somebody types. They have one reader: a line
 // that was waited for and not needed any more goes to the next who asks.
 type typed struct {
 	once  sync.Once
@@ -36,7 +36,11 @@ func (e *env) line(ctx context.Context) (string, error) {
 	t := &e.typed
 	t.once.Do(func() {
 		t.lines = make(chan string)
-		go t.read(e.stdin)
+		in := e.answers
+		if in == nil {
+			in = e.stdin
+		}
+		go t.read(in)
 	})
 	select {
 	case line, ok := <-t.lines:

@@ -19,6 +19,7 @@ import (
 
 type verifyOptions struct {
 	source    claimSource
+	allClaims bool
 	predicate string
 	signer    signerFlags
 	evidence  evidenceFlags
@@ -51,7 +52,8 @@ under the fallback tag and under the tags of the older scheme.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVarP(&o.source.bundle, "bundle", "b", "", "read the bundle from this `FILE`; one that ends in .jsonl holds several")
+	f.StringVarP(&o.source.bundle, "bundle", "b", "", "read the bundle from this `FILE`; one that ends in .jsonl holds several, and one that proves it is enough")
+	f.BoolVar(&o.allClaims, "all-claims", false, "demand that every bundle in a file of several proves it")
 	f.StringVar(&o.source.signature, "signature", "", "read a detached signature from this `FILE` instead of a bundle")
 	f.StringVar(&o.source.certificate, "certificate", "", "`FILE` with the certificate of --signature")
 	f.StringVar(&o.predicate, "type", "", "demand an attestation with this predicate `TYPE`: slsaprovenance1, spdx, cyclonedx, ... or a URI")
@@ -132,6 +134,8 @@ func (o *verifyOptions) check(args []string, isImages bool) error {
 	case given && (o.platforms.one != "" || o.platforms.all || o.platforms.registry.repository != ""):
 		return usage("--bundle and --signature are about one manifest: --platform, --all-platforms and --signature-repository have no effect").
 			WithNext("name the image of the platform by its digest")
+	case o.allClaims && isImages && !given:
+		return usage("--all-claims is for bundles in files, not for what is attached to an image").WithNext("name the bundles with --bundle FILE.jsonl")
 	case o.output.form == predicateForm && o.predicate == "":
 		return usage("--output predicate needs --type")
 	}
@@ -216,47 +220,35 @@ func (r *verifyRun) print(v verdict) error {
 	return r.o.output.print(r.e, v)
 }
 
-// one verifies one argument against each of its bundles.
+// one verifies one argument against the claims about it.
 func (r *verifyRun) one(ctx context.Context, arg string) []verdict {
 	source, err := r.o.source.find(arg, r.o.predicate)
 	if err != nil {
 		return []verdict{{artifact: arg, err: named(arg, err)}}
 	}
-	var list []verdict
-	var hashes []crypto.Hash
-	for b, err := range source.claims() {
-		v := verdict{artifact: arg, bundle: source.String(), claim: b, err: err}
-		if len(list) > 0 || strings.HasSuffix(source.bundle, ".jsonl") {
-			v.bundle = fmt.Sprintf("%s:%d", source, len(list)+1)
-		}
-		if err == nil {
-			hashes = append(hashes, b.Hashes()...)
-		}
-		list = append(list, v)
+	v := verdict{artifact: arg, bundle: source.String()}
+	c, err := source.open()
+	if err != nil {
+		v.err = named(v.bundle, err)
+		return []verdict{v}
 	}
+	defer c.close()
 	// Hashed once for all of its bundles, and not if there is none.
+	hashes := c.hashes()
 	artifact := sync.OnceValues(func() (verify.Artifact, error) { return r.artifact(ctx, arg, hashes) })
-	for i := range list {
-		v := &list[i]
-		err := v.err
-		if err == nil {
-			v.result, err = r.decide(arg, artifact, v.claim)
-		}
-		if err != nil {
-			v.err = named(arg, err)
-			if v.claim == nil || v.bundle != source.String() {
-				v.err = named(v.bundle, err)
-			}
-		}
+	if c.lines != nil {
+		return r.lines(ctx, c, arg, artifact)
 	}
-	return list
+	v.claim = c.one
+	a, err := artifact()
+	if err == nil {
+		v.result, err = r.decide(arg, a, c.one)
+	}
+	v.err = named(arg, err)
+	return []verdict{v}
 }
 
-func (r *verifyRun) decide(arg string, hashed func() (verify.Artifact, error), b *bundle.Bundle) (*verify.Result, error) {
-	artifact, err := hashed()
-	if err != nil {
-		return nil, err
-	}
+func (r *verifyRun) decide(arg string, artifact verify.Artifact, b *bundle.Bundle) (*verify.Result, error) {
 	policy := r.policy
 	if isImage(arg) {
 		demandSigning(&policy, b)

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hallmarksign/hallmark/internal/check"
+	"github.com/hallmarksign/hallmark/internal/fetch"
 	"github.com/hallmarksign/hallmark/oidc"
 	"github.com/hallmarksign/hallmark/verify"
 )
@@ -80,7 +81,7 @@ func runWhoami(ctx context.Context, e *env, l *loginFlags, out *outputFlags) err
 		reports = append([]providerReport{{name: "given", err: errors.New("no " + tokenVariable + " and no --identity-token")}}, reports...)
 		reports = append(reports, personReports(ctx, e)...)
 	}
-	if err := printWhoami(e, out, who, reports); err != nil {
+	if err := printWhoami(e, out, who, reports, unfinished(e)); err != nil {
 		return err
 	}
 	switch {
@@ -156,12 +157,12 @@ func (l *loginFlags) expected(who oidc.Token) error {
 		Next: "log in as the expected signer; nothing was published"}
 }
 
-func printWhoami(e *env, out *outputFlags, who *oidc.Token, reports []providerReport) error {
+func printWhoami(e *env, out *outputFlags, who *oidc.Token, reports []providerReport, left []unfinishedJSON) error {
 	if out.quiet {
 		return nil
 	}
 	if out.json {
-		return printWhoamiJSON(e, who, reports)
+		return printWhoamiJSON(e, who, reports, left)
 	}
 	switch {
 	case who != nil:
@@ -182,32 +183,33 @@ func printWhoami(e *env, out *outputFlags, who *oidc.Token, reports []providerRe
 			return err
 		}
 	}
-	return nil
+	return writeUnfinished(e.stdout, left, "  %-18s %s\n")
 }
 
 // reasonOf says why a provider has no token, without the words that every such
-// line shares.
+// line shares and without secrets.
 func reasonOf(err error) string {
 	var refused *check.Error
 	if errors.As(err, &refused) && refused.Err != nil {
 		err = refused.Err
 	}
-	return strings.TrimSuffix(err.Error(), ": "+oidc.ErrUnavailable.Error())
+	return fetch.Redact(strings.TrimSuffix(err.Error(), ": "+oidc.ErrUnavailable.Error()))
 }
 
-func printWhoamiJSON(e *env, who *oidc.Token, reports []providerReport) error {
+func printWhoamiJSON(e *env, who *oidc.Token, reports []providerReport, left []unfinishedJSON) error {
 	type reportJSON struct {
 		Name    string `json:"name"`
 		Subject string `json:"subject,omitempty"`
 		Reason  string `json:"reason,omitempty"`
 	}
 	out := struct {
-		Schema    int          `json:"schema"`
-		Subject   string       `json:"subject,omitempty"`
-		Issuer    string       `json:"issuer,omitempty"`
-		Expiry    *time.Time   `json:"expiry,omitempty"`
-		Providers []reportJSON `json:"providers"`
-	}{Schema: schema, Providers: []reportJSON{}}
+		Schema     int              `json:"schema"`
+		Subject    string           `json:"subject,omitempty"`
+		Issuer     string           `json:"issuer,omitempty"`
+		Expiry     *time.Time       `json:"expiry,omitempty"`
+		Providers  []reportJSON     `json:"providers"`
+		Unfinished []unfinishedJSON `json:"unfinished"`
+	}{Schema: schema, Providers: []reportJSON{}, Unfinished: left}
 	if who != nil {
 		expiry := who.Expiry.UTC()
 		out.Subject, out.Issuer, out.Expiry = who.Names()[0], who.CertificateIssuer(), &expiry

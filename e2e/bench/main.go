@@ -4,6 +4,11 @@
 //
 //	bench -hallmark ../bin/hallmark
 //
+// With -before it compares two versions of hallmark instead: both sign 1,000 files,
+// in turns.
+//
+//	bench -hallmark ../bin/hallmark -before ../bin/hallmark-before -runs 7
+//
 // It ends with status 1 when a limit is passed. It must stay a small program:
 // on Linux the peak of a child counts from the size of its parent.
 package main
@@ -36,6 +41,7 @@ func run(ctx context.Context) error {
 	hallmark := flag.String("hallmark", "../bin/hallmark", "the hallmark `program`")
 	size := flag.Int64("size", 2048, "size of the file in `MiB`")
 	runs := flag.Int("runs", 3, "how often each command runs; the best counts")
+	before := flag.String("before", "", "compare with this other version of the `program`, and nothing else")
 	flag.Parse()
 	dir, err := os.MkdirTemp("", "hallmark-bench-")
 	if err != nil {
@@ -47,8 +53,10 @@ func run(ctx context.Context) error {
 		return err
 	}
 	b := &bench{dir: dir, runs: *runs, peer: filepath.Join(filepath.Dir(module), "bin", "peer-e2e")}
-	if err := sandbox.Build(ctx, module, "./cmd/peer", b.peer); err != nil {
-		return err
+	if *before == "" {
+		if err := sandbox.Build(ctx, module, "./cmd/peer", b.peer); err != nil {
+			return err
+		}
 	}
 	var o sandbox.Options
 	if beside := filepath.Join(filepath.Dir(*hallmark), "sandbox"); exists(beside) {
@@ -60,6 +68,9 @@ func run(ctx context.Context) error {
 	defer b.servers.Close()
 	if b.hallmark, err = cli.New(ctx, *hallmark, dir, b.servers); err != nil {
 		return err
+	}
+	if *before != "" {
+		return b.compare(ctx, *before)
 	}
 	return b.all(ctx, *size<<20)
 }
@@ -132,6 +143,11 @@ func (b *bench) all(ctx context.Context, size int64) error {
 	fmt.Printf("%-42s %8.2f\n", "verify: CPU against sigstore-go", ratio(verified.CPU, peerVerified.CPU))
 	fmt.Printf("%-42s %8.3f\n", "sign: peak memory against sigstore-go", mib(signed)/mib(peerSigned))
 	fmt.Printf("%-42s %8.3f\n", "verify: peak memory against sigstore-go", mib(verified)/mib(peerVerified))
+	return b.verdict()
+}
+
+// verdict is an error if a limit was passed.
+func (b *bench) verdict() error {
 	if len(b.over) > 0 {
 		return fmt.Errorf("over the limit: %q", b.over)
 	}

@@ -93,27 +93,22 @@ func (s *scene) judge(t *testing.T, all []*judged) {
 func said(t *testing.T, r *cli.Result, group []*judged) {
 	t.Helper()
 	type verdict struct {
-		OK    bool
-		Check check.Check
+		Artifact string
+		OK       bool
+		Check    check.Check
 	}
-	verdicts := lines[verdict](t, r.Stdout)
-	if len(verdicts) == 0 { // what can't be decided is said on standard error alone
-		name, _, _ := strings.Cut(strings.TrimPrefix(r.Stderr, "hallmark: "), ":")
-		for _, j := range group {
-			j.check = check.Check(name)
-		}
-		if r.Status != check.Check(name).Exit() {
-			t.Errorf("status %d for check %q", r.Status, name)
-		}
-		return
-	}
-	if len(verdicts) != len(group) {
-		t.Fatalf("%d verdicts about %d bundles: %s", len(verdicts), len(group), r.Stderr)
+	said := map[string]verdict{}
+	for _, v := range lines[verdict](t, r.Stdout) {
+		said[v.Artifact] = v
 	}
 	want := 0
-	for i, j := range group {
-		if j.check = verdicts[i].Check; verdicts[i].OK != (j.check == "") {
-			t.Errorf("%s: ok is %v with check %q", j.file, verdicts[i].OK, j.check)
+	for _, j := range group {
+		v, decided := said[j.file]
+		if !decided { // what can't be decided is said on standard error alone
+			v.Check = undecided(r.Stderr, j.file)
+		}
+		if j.check = v.Check; v.OK != (j.check == "") {
+			t.Errorf("%s: ok is %v with check %q", j.file, v.OK, j.check)
 		}
 		if j.check != "" && want != 1 { // a definite no comes before all others
 			want = j.check.Exit()
@@ -180,4 +175,16 @@ func TestVerify_E_F_Rows(t *testing.T) {
 	if len(all) < 80 {
 		t.Errorf("asked about %d bundles, want at least 80", len(all))
 	}
+}
+
+// undecided returns the check that the line about a file names, or else the first
+// line, which is then about all files.
+func undecided(stderr, file string) check.Check {
+	first, _, _ := strings.Cut(strings.TrimPrefix(stderr, "hallmark: "), ":")
+	for line := range strings.Lines(stderr) {
+		if name, rest, ok := strings.Cut(strings.TrimPrefix(line, "hallmark: "), ": "); ok && strings.HasPrefix(rest, file) {
+			return check.Check(name)
+		}
+	}
+	return check.Check(first)
 }

@@ -11,6 +11,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/big"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -140,6 +141,7 @@ func TestLogUpload(t *testing.T) {
 	t.Parallel()
 	u := newUploader(t)
 	t.Run("plain", u.uploadsPlain)
+	t.Run("lost", u.losesAnswers)
 	t.Run("typed", u.uploadsTyped)
 }
 
@@ -173,6 +175,37 @@ func (u *uploader) uploadsPlain(t *testing.T) {
 		u.does(t, 1, append([]string{"log", "upload", "--yes", "--key=key.pem"}, plain...)...)
 		if n := u.Requests(service) - before; n != 0 {
 			t.Errorf("%d requests about what does not verify", n)
+		}
+	}
+}
+
+// The log takes an entry and its answer is lost: the entry is found, and shown no sooner
+// than the log shows it. If every answer is lost, the same command finds it later.
+func (u *uploader) losesAnswers(t *testing.T) {
+	for i, service := range []sandbox.Service{sandbox.Rekor1, sandbox.Rekor} {
+		u.signature(t, "lost", fmt.Appendf(nil, "lost by log %d\n", i+1))
+		args := []string{"lost", "--signature", "lost.sig", "--key", "key.pem", "--log", u.logOf(i + 1)}
+		once := sandbox.First(1, sandbox.DropAnswer())
+		hidden := sandbox.Path("/api/v1/log/entries/", sandbox.First(2, sandbox.Status(404)))
+		lost := sandbox.Path(fmt.Sprintf("/api/v%d/log/entries", i+1), once)
+		u.Fault(service, func(server http.Handler) http.Handler { return hidden(lost(server)) })
+		e := u.uploads(t, args...)
+		u.Fault(service, nil)
+		if e.Existing {
+			t.Errorf("log %d: the entry is said to have been there before", i+1)
+		}
+		u.inTheLog(t, e)
+
+		u.signature(t, "lost", fmt.Appendf(nil, "lost for ever by log %d\n", i+1))
+		args = append(args, "--bundle", fmt.Sprintf("lost%d.json", i+1))
+		u.Fault(service, sandbox.Path(fmt.Sprintf("/api/v%d/log/entries", i+1), sandbox.DropAnswer()))
+		r := u.does(t, 3, append([]string{"log", "upload", "--yes"}, args...)...)
+		if !strings.Contains(r.Stderr, "an entry may be public") || !strings.Contains(r.Stderr, "run the same command again") {
+			t.Errorf("log %d: %s", i+1, r.Stderr)
+		}
+		u.Fault(service, nil)
+		if e := u.uploads(t, args...); !e.Existing {
+			t.Errorf("log %d: the entry is made a second time", i+1)
 		}
 	}
 }

@@ -66,13 +66,13 @@ func TestHostile_Answers(t *testing.T) {
 		status int
 		says   string
 	}{
-		{"O11 manifest of 200 MB", ":1", asked("manifests"), stream(typeManifest, 200<<20, false), 1, "limit: "},
-		{"O11 manifest of 200 MB, announced", ":1", asked("manifests"), stream(typeManifest, 200<<20, true), 1, "limit: "},
-		{"O11 manifest of the bundle of 200 MB", "@" + digest, asked("manifests"), stream(typeManifest, 200<<20, false), 1, "limit: "},
+		{"O11 manifest of 200 MB", ":1", asked("manifests"), stream(typeManifest, 200<<20, false), 3, "limit: "},
+		{"O11 manifest of 200 MB, announced", ":1", asked("manifests"), stream(typeManifest, 200<<20, true), 3, "limit: "},
+		{"O11 manifest of the bundle of 200 MB", "@" + digest, asked("manifests"), stream(typeManifest, 200<<20, false), 3, "limit: "},
 		{"O12 bundle of 200 MB", "@" + digest, asked("blobs"), stream("application/json", 200<<20, false), 1, "oci: "},
-		{"O13 listing of 200 MB", "@" + digest, asked("referrers"), stream(typeIndex, 200<<20, false), 1, "limit: "},
-		{"O13 pages for ever", "@" + digest, asked("referrers"), list(1), 1, "limit: "},
-		{"O13 too many referrers", "@" + digest, asked("referrers"), list(900), 1, "limit: "},
+		{"O13 listing of 200 MB", "@" + digest, asked("referrers"), stream(typeIndex, 200<<20, false), 3, "not read to its end"},
+		{"O13 pages for ever", "@" + digest, asked("referrers"), list(1), 3, "more than 2000 pages"},
+		{"O13 too many referrers", "@" + digest, asked("referrers"), list(900), 3, "more than 10000 candidates"},
 		{"OC-5 index as manifest", ":1", asked("manifests"), func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", typeManifest)
 			w.Write(index)

@@ -77,7 +77,7 @@ func TestTrouble_SecondRunIsIdempotent(t *testing.T) {
 
 		pushOnly bool // the second run is the command that the first one named
 	}{
-		{"uploads are refused", plain, method(http.MethodPost), func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInsufficientStorage) }, false},
+		{"uploads are refused", plain, upload, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInsufficientStorage) }, false},
 		{"uploads always break", distribution, upload, drop, true},
 		{"manifests are refused", plainTags, writesManifest, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }, true},
 		{"too many requests for an hour", olaregTags, writesManifest, func(w http.ResponseWriter, _ *http.Request) {

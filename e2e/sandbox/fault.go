@@ -100,11 +100,7 @@ func Rewrite(change func(body []byte) []byte) Fault {
 	return func(server http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			got := record(server, r)
-			body := change(bytes.Clone(got.Body.Bytes()))
-			copyHeader(w, got)
-			w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-			w.WriteHeader(got.Code)
-			w.Write(body)
+			pass(w, got, change(bytes.Clone(got.Body.Bytes())))
 		})
 	}
 }
@@ -126,14 +122,56 @@ func First(n int, fault Fault) Fault {
 
 // Path applies a fault to requests whose path begins with prefix only.
 func Path(prefix string, fault Fault) Fault {
+	return Match(func(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, prefix) }, fault)
+}
+
+// Match applies a fault to the requests that match only.
+func Match(match func(*http.Request) bool, fault Fault) Fault {
 	return func(server http.Handler) http.Handler {
 		faulty := fault(server)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if strings.HasPrefix(r.URL.Path, prefix) {
+			if match(r) {
 				faulty.ServeHTTP(w, r)
 				return
 			}
 			server.ServeHTTP(w, r)
+		})
+	}
+}
+
+// Late lets the server work at once and holds its answer back.
+func Late(d time.Duration) Fault {
+	return func(server http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			got := record(server, r)
+			select {
+			case <-time.After(d):
+				pass(w, got, got.Body.Bytes())
+			case <-r.Context().Done():
+			}
+		})
+	}
+}
+
+// Arrival calls hook with each request before the server sees it.
+func Arrival(hook func(*http.Request)) Fault {
+	return func(server http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			hook(r)
+			server.ServeHTTP(w, r)
+		})
+	}
+}
+
+// Finish lets the server finish each request, also when its client is gone.
+// busy counts the requests that are not finished.
+func Finish(busy *atomic.Int64) Fault {
+	return func(server http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			busy.Add(1)
+			defer busy.Add(-1)
+			got := record(server, r)
+			pass(w, got, got.Body.Bytes())
 		})
 	}
 }
@@ -146,6 +184,14 @@ func record(server http.Handler, r *http.Request) *httptest.ResponseRecorder {
 	got := httptest.NewRecorder()
 	server.ServeHTTP(got, r)
 	return got
+}
+
+// pass hands a recorded answer on, with a body.
+func pass(w http.ResponseWriter, got *httptest.ResponseRecorder, body []byte) {
+	copyHeader(w, got)
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(got.Code)
+	w.Write(body)
 }
 
 func copyHeader(w http.ResponseWriter, from *httptest.ResponseRecorder) {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -36,6 +37,11 @@ func (f *front) serve(address string) {
 	proxy.FlushInterval = -1
 	f.backend = proxy
 	f.set(nil)
+	f.listen()
+}
+
+// listen serves the front's listener.
+func (f *front) listen() {
 	f.server = &http.Server{
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			f.requests.Add(1)
@@ -60,6 +66,23 @@ func (f *front) close() {
 		f.server.Close()
 	}
 	f.listener.Close()
+}
+
+// Stop closes the port of a service and its connections: clients are refused.
+func (s *Sandbox) Stop(service Service) { s.fronts[service].close() }
+
+// Resume opens the port of a service again after Stop.
+func (s *Sandbox) Resume(service Service) error {
+	f := s.fronts[service]
+	var err error
+	for range 100 { // the port may be in use for a moment
+		if f.listener, err = net.Listen("tcp", strings.TrimPrefix(f.url, "http://")); err == nil {
+			f.listen()
+			return nil
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return err
 }
 
 // Fault puts a fault before a service, in place of the one before; nil takes

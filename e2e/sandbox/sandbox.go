@@ -70,6 +70,9 @@ type Options struct {
 	// its own.
 	SecondOperator bool
 
+	// FirstGeneration offers signers logs of the first generation only.
+	FirstGeneration bool
+
 	// Trillian is the host:port of a Trillian log server for Rekor v1, whose
 	// first tree is used; "": one in memory, which is empty at every start.
 	Trillian string
@@ -125,7 +128,7 @@ func Open(ctx context.Context, o Options) (_ *Sandbox, err error) {
 			return nil, err
 		}
 	}
-	setup := wire.Setup{Dir: o.Dir, Temporary: s.temp != "", Public: map[Service]string{}, CheckpointInterval: o.CheckpointInterval, TimestampLife: o.TimestampLife, Issuers: o.Issuers, SecondOperator: o.SecondOperator, Trillian: o.Trillian}
+	setup := wire.Setup{Dir: o.Dir, Temporary: s.temp != "", Public: map[Service]string{}, CheckpointInterval: o.CheckpointInterval, TimestampLife: o.TimestampLife, Issuers: o.Issuers, SecondOperator: o.SecondOperator, FirstGeneration: o.FirstGeneration, Trillian: o.Trillian}
 	for _, service := range setup.Services() {
 		f, err := newFront()
 		if err != nil {

@@ -30,7 +30,7 @@ var ours = map[string][]string{
 	"tlog/ctlog":          {"trustroot", "internal/*"},
 	"tlog/read":           {"bundle", "trustroot", "tlog", "format", "internal/*"},
 	"tlog/watch":          {"bundle", "trustroot", "tlog", "tlog/ctlog", "tlog/read", "tlog/index", "format", "internal/*"},
-	"oci":                 {"bundle", "format", "internal/bounded", "internal/fetch"},
+	"oci":                 {"bundle", "format", "internal/atomicfile", "internal/bounded", "internal/fetch"},
 	"agent":               {"sign", "internal/check", "internal/strictjson"},
 	"internal/tiles":      {"internal/check", "internal/checkpoint", "internal/fetch", "internal/inclusion"},
 	"cmd/hallmark":        {"*"},
@@ -38,6 +38,7 @@ var ours = map[string][]string{
 	"internal/check":      {},
 	"internal/atomicfile": {"internal/check"},
 	"internal/evidence":   {"internal/atomicfile", "internal/check"},
+	"internal/rescue":     {"bundle", "internal/atomicfile", "internal/check", "internal/strictjson"},
 	"internal/fetch":      {"internal/check"},
 	"internal/service":    {"internal/check", "internal/fetch"},
 	"internal/logproof":   {"bundle", "trustroot", "format"},
@@ -53,7 +54,7 @@ var format = []string{
 // doors lists the packages that may import a dependency.
 var doors = map[string][]string{
 	"github.com/theupdateframework/go-tuf/v2": {"trustroot/tuf"},
-	"github.com/gofrs/flock":                  {"trustroot/tuf"},
+	"github.com/gofrs/flock":                  {"internal/atomicfile", "internal/rescue", "trustroot/tuf"},
 	"github.com/coreos/go-oidc/v3":            {"oidc"},
 	"github.com/go-jose/go-jose/v4":           {"oidc"},
 	"golang.org/x/oauth2":                     {"oidc"},
@@ -61,7 +62,7 @@ var doors = map[string][]string{
 	"github.com/transparency-dev/merkle":      {"internal/inclusion"},
 	"github.com/digitorus/timestamp":          {"internal/tsp"},
 	"github.com/digitorus/pkcs7":              {"internal/tsp"},
-	"github.com/go-json-experiment/json":      {"bundle", "internal/dsse", "internal/strictjson", "oidc", "trustroot/tuf"},
+	"github.com/go-json-experiment/json":      {"bundle", "internal/dsse", "internal/strictjson", "oci", "oidc", "trustroot/tuf"},
 	"golang.org/x/mod":                        {"internal/checkpoint", "internal/tiles"},
 	"golang.org/x/crypto":                     {"bundle", "internal/fulcioext", "internal/sct", "internal/tsp", "tlog/ctlog"},
 	"github.com/google/go-containerregistry":  {"oci"},
@@ -76,7 +77,7 @@ var doors = map[string][]string{
 
 // testOnly are packages that product code must not import.
 var testOnly = []string{
-	"internal/arch", "internal/removal", "internal/sigtest", "internal/sct/scttest", "internal/specmap",
+	"internal/arch", "internal/boundmap", "internal/removal", "internal/sigtest", "internal/sct/scttest", "internal/specmap",
 	"internal/tiles/tilestest", "internal/tsp/tsptest", "internal/vectors",
 }
 

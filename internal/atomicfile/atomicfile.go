@@ -7,6 +7,8 @@ package atomicfile
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"io"
 	"io/fs"
@@ -32,10 +34,7 @@ func Write(path string, data []byte, perm os.FileMode, o Options) error {
 // Stream is Write for data that does not fit into memory. An error of write that
 // is a *check.Error is returned as it is, and nothing stays.
 func Stream(path string, perm os.FileMode, o Options, write func(io.Writer) error) error {
-	dir, name := filepath.Split(path)
-	if dir == "" {
-		dir = "."
-	}
+	dir, name := split(path)
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return refuse(err, path, "make sure that its directory exists and can be opened")
@@ -76,20 +75,33 @@ type file interface {
 
 // writeIn writes name in d; path is how errors call it.
 func writeIn(d directory, path, name string, write func(io.Writer) error, perm os.FileMode, o Options) error {
-	if name == "" || name == "." || name == ".." || filepath.Base(name) != name {
-		return check.Refuse("SG-15", check.FS, "%q is not the name of a file", path).
-			WithNext("give the output a file name")
+	if err := named(path, name); err != nil {
+		return err
 	}
 	if err := target(d, path, name, o); err != nil {
 		return err
 	}
 	temp := tempName(name, rand.Text())
-	if err := fill(d, temp, write, perm); err != nil {
+	if err := fill(d, temp, write, perm, true); err != nil {
 		if refused, ok := errors.AsType[*check.Error](err); ok {
 			return refused
 		}
 		return refuse(err, path, "check that the directory is writable and the disk has space")
 	}
+	return settle(d, path, temp, name, o)
+}
+
+// named refuses what is not a name inside a directory.
+func named(path, name string) error {
+	if name == "" || name == "." || name == ".." || filepath.Base(name) != name {
+		return check.Refuse("SG-15", check.FS, "%q is not the name of a file", path).
+			WithNext("give the output a file name")
+	}
+	return nil
+}
+
+// settle gives a whole file its name, for good.
+func settle(d directory, path, temp, name string, o Options) error {
 	if err := place(d, temp, name, o); err != nil {
 		_ = d.Remove(temp)
 		if errors.Is(err, fs.ErrExist) {
@@ -131,13 +143,13 @@ func exists(path string) error {
 		WithNext("choose another name, or remove that file first")
 }
 
-// fill creates temp and writes through to the disk. On error nothing stays.
-func fill(d directory, temp string, write func(io.Writer) error, perm os.FileMode) error {
+// fill creates temp and writes, with sync through to the disk. On error nothing stays.
+func fill(d directory, temp string, write func(io.Writer) error, perm os.FileMode, sync bool) error {
 	f, err := d.Create(temp, perm)
 	if err != nil {
 		return err // not ours if it exists: leave it
 	}
-	if err = write(f); err == nil {
+	if err = write(f); err == nil && sync {
 		err = f.Sync()
 	}
 	if cerr := f.Close(); err == nil {
@@ -182,7 +194,8 @@ func place(d directory, temp, name string, o Options) error {
 // room below the 255 bytes that file systems allow.
 func tempName(name, random string) string {
 	if len(name) > 150 {
-		name = strings.ToValidUTF8(name[:150], "")
+		sum := sha256.Sum256([]byte(name))
+		name = strings.ToValidUTF8(name[:130], "") + hex.EncodeToString(sum[:8])
 	}
 	return "." + name + ".hallmark-" + random + ".tmp"
 }

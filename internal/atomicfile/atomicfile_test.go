@@ -306,7 +306,7 @@ func TestSG15_N6_TemporaryFileIsExclusive(t *testing.T) {
 	if err := os.Symlink("victim", filepath.Join(dir, "temp")); err != nil {
 		t.Skipf("SKIPPED: no symbolic links here: %v", err)
 	}
-	if err := fill(folder{root}, "temp", whole([]byte("x")), 0o600); !errors.Is(err, fs.ErrExist) {
+	if err := fill(folder{root}, "temp", whole([]byte("x")), 0o600, true); !errors.Is(err, fs.ErrExist) {
 		t.Fatalf("got %v, want that it exists", err)
 	}
 	if got := files(t, dir); got["victim"] != "v" || len(got) != 2 {

@@ -76,12 +76,13 @@ const (
 	ExitInterrupted = 130
 )
 
-// Exit returns the exit status that belongs to a failed check. It is never 0.
+// Exit returns the exit status that belongs to a failed check. It is never 0. A
+// bound that is exceeded decides nothing: what was not read might have been good.
 func (c Check) Exit() int {
 	switch c {
 	case Usage:
 		return ExitUsage
-	case Net, FS, TrustRoot, Incomplete,
+	case Net, FS, TrustRoot, Incomplete, Limit,
 		TUFSig, TUFRollback, TUFFreeze, TUFMix, TUFHash, TUFLimit, TUFPath:
 		return ExitUndecided
 	case NotFound:

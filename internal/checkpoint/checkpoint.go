@@ -104,17 +104,15 @@ func (c *Checkpoint) CheckOrigin(name string) error {
 	return nil
 }
 
-// CheckOriginV1 checks that the origin is the name of a log, " - " and a tree
-// id, as on Rekor v1 (R1-5).
-func (c *Checkpoint) CheckOriginV1(name string) error {
-	host, tree, ok := strings.Cut(c.Origin, " - ")
-	if !ok || host != name {
-		return check.Refuse("R1-5", check.Checkpoint, "origin is %q, want %q with a tree id", clip(c.Origin), name)
+// SplitV1 splits the origin of a checkpoint of Rekor v1, "name - tree id" (R1-5). The
+// server takes the name from its own host, so it need not be the one in the trusted
+// root: the key decides which log it is.
+func SplitV1(origin string) (name string, tree uint64, err error) {
+	name, id, _ := strings.Cut(origin, " - ")
+	if tree, err = strconv.ParseUint(id, 10, 64); err != nil {
+		return "", 0, check.Refuse("R1-5", check.Checkpoint, "origin is %q, want a name, \" - \" and a tree id in decimal", clip(origin))
 	}
-	if _, err := strconv.ParseUint(tree, 10, 64); err != nil {
-		return check.Refuse("R1-5", check.Checkpoint, "tree id is %q, want a decimal number", clip(tree))
-	}
-	return nil
+	return name, tree, nil
 }
 
 // Signers returns the name of every signature line with its hexadecimal key id.

@@ -269,8 +269,9 @@ func TestCheckOrigin(t *testing.T) {
 		{"R2-7 v2", "log.example", "log.example", check.Checkpoint, ""},
 		{"R1-5 v1", "log.example - 123", "log.example", "", check.Checkpoint},
 		{"R2-7 F9 other name", "log.example", "other.example", check.Checkpoint, check.Checkpoint},
-		{"R1-5 F9 other host", "log.example - 123", "other.example", check.Checkpoint, check.Checkpoint},
-		{"R1-5 F9 host is a prefix", "log.example.com - 123", "log.example", check.Checkpoint, check.Checkpoint},
+		{"R1-5 F9 other host", "log.example - 123", "other.example", "", check.Checkpoint},
+		{"R1-5 two tree ids", "log.example - 1 - 2", "log.example", check.Checkpoint, check.Checkpoint},
+		{"R1-5 signed tree id", "log.example - +1", "log.example", check.Checkpoint, check.Checkpoint},
 		{"R1-5 tree id is text", "log.example - x", "log.example", check.Checkpoint, check.Checkpoint},
 		{"R1-5 no tree id", "log.example - ", "log.example", check.Checkpoint, check.Checkpoint},
 		{"R2-7 F22 pattern", "log.example", ".*", check.Checkpoint, check.Checkpoint},
@@ -278,7 +279,11 @@ func TestCheckOrigin(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			c := &Checkpoint{Origin: tt.origin}
-			refused(t, c.CheckOriginV1(tt.log), tt.v1)
+			name, tree, err := SplitV1(tt.origin)
+			refused(t, err, tt.v1)
+			if err == nil && (name != "log.example" || tree != 123) {
+				t.Errorf("got %q and %d", name, tree)
+			}
 			refused(t, c.CheckOrigin(tt.log), tt.v2)
 		})
 	}

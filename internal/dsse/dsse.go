@@ -9,6 +9,11 @@ const PayloadType = "application/vnd.in-toto+json"
 // PAE returns the pre-authentication encoding of a payload (DSSE v1): what is
 // signed. Lengths are in bytes, so that no two inputs have one encoding (R2-4).
 func PAE(payloadType string, payload []byte) []byte {
-	out := fmt.Appendf(nil, "DSSEv1 %d %s %d ", len(payloadType), payloadType, len(payload))
-	return append(out, payload...)
+	return append(Prefix(payloadType, len(payload)), payload...)
+}
+
+// Prefix returns what comes before a payload of a length in that encoding, for those
+// who hash it without a copy.
+func Prefix(payloadType string, length int) []byte {
+	return fmt.Appendf(nil, "DSSEv1 %d %s %d ", len(payloadType), payloadType, length)
 }

@@ -12,19 +12,18 @@ import (
 
 // Limits of what is read (LM-3).
 const (
-	MaxSubjects = 1024
-	MaxDigests  = 32 // of one subject
+	MaxSubjects = 1024 // subjects of a statement
+	MaxDigests  = 32   // digests of one subject
 )
 
-// maxText bounds names and digests of subjects.
-const maxText = 64 << 10
+const maxText = 64 << 10 // bytes of a name or a digest in a statement
 
 // A Statement is a well-formed in-toto statement, v0.1 or v1.
 type Statement struct {
 	Type          string
 	PredicateType string
 	Subjects      []Subject
-	Predicate     []byte // JSON as in the payload; nil if absent
+	Predicate     []byte // JSON as in the payload, whose memory it shares; nil if absent
 }
 
 // A Subject is one thing a statement is about.
@@ -37,10 +36,10 @@ type Subject struct {
 // of check statement or limit.
 func ParseStatement(payload []byte) (*Statement, error) {
 	var doc struct {
-		Type          string         `json:"_type"`
-		PredicateType string         `json:"predicateType"`
-		Subject       subjects       `json:"subject"`
-		Predicate     jsontext.Value `json:"predicate"`
+		Type          string   `json:"_type"`
+		PredicateType string   `json:"predicateType"`
+		Subject       subjects `json:"subject"`
+		Predicate     place    `json:"predicate"`
 	}
 	err := strictjson.UnmarshalOpen(payload, &doc)
 	var refused *check.Error
@@ -57,8 +56,8 @@ func ParseStatement(payload []byte) (*Statement, error) {
 		return nil, check.Refuse("ER-2", check.Statement, "names nothing").At("subject")
 	}
 	s := &Statement{Type: doc.Type, PredicateType: doc.PredicateType, Subjects: doc.Subject}
-	if doc.Predicate.Kind() != 'n' && len(doc.Predicate) > 0 {
-		s.Predicate = doc.Predicate
+	if p := doc.Predicate; p.end > 0 && payload[p.start] != 'n' {
+		s.Predicate = payload[p.start:p.end:p.end]
 	}
 	for i, subject := range s.Subjects {
 		if err := subject.check(); err != nil {
@@ -66,6 +65,17 @@ func ParseStatement(payload []byte) (*Statement, error) {
 		}
 	}
 	return s, nil
+}
+
+// A place is where a value is in the text; it may be too large to copy.
+type place struct{ start, end int64 }
+
+// UnmarshalJSONFrom implements json.UnmarshalerFrom.
+func (p *place) UnmarshalJSONFrom(d *jsontext.Decoder) error {
+	v, err := d.ReadValue()
+	p.end = d.InputOffset()
+	p.start = p.end - int64(len(v))
+	return err
 }
 
 // subjects is a list that is counted while it is read (LM-3).

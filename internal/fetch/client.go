@@ -25,6 +25,7 @@ type Client struct {
 	retries  int
 	pause    time.Duration // before the first retry, about
 	window   time.Duration // of the throughput rule
+	blind    bool          // the transport is not of net/http, and need not say what it wrote
 	http     *http.Client
 }
 
@@ -56,6 +57,8 @@ func New(base string, c Config) (*Client, error) {
 		_, err := netip.ParseAddr(u.Hostname())
 		next = newTransport(cl.timeout, err == nil)
 	}
+	_, plain := next.(*http.Transport)
+	cl.blind = !plain
 	cl.http = &http.Client{Transport: next, CheckRedirect: checkRedirect}
 	return cl, nil
 }
@@ -68,8 +71,15 @@ func (c *Client) CloseIdle() { c.http.CloseIdleConnections() }
 
 // Do performs r, several times if that may help. The error has the check net
 // if there is no answer, or none with a status that r accepts; limit if the
-// answer is too long; server if it is not of the form that was asked for.
+// answer is too long; server if it is not of the form that was asked for. NotDone
+// says whether the server can have done anything.
 func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
+	t := trail{blind: c.blind}
+	res, err := c.do(ctx, r, &t)
+	return res, t.end(err)
+}
+
+func (c *Client) do(ctx context.Context, r Request, t *trail) (*Response, error) {
 	if r.MaxBody <= 0 {
 		return nil, check.Refuse("LM-1", check.Internal, "want a request with a bound on its answer, got %d", r.MaxBody)
 	}
@@ -77,7 +87,9 @@ func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.retry(ctx, r, func(ctx context.Context) (*Response, error) { return c.attempt(ctx, r, u) })
+	return c.retry(ctx, r, func(ctx context.Context) (*Response, error) {
+		return t.follow(ctx, func(ctx context.Context) (*Response, error) { return c.attempt(ctx, r, u) })
+	})
 }
 
 // resolve appends path to the base; the origin can't change.
@@ -110,7 +122,7 @@ func (c *Client) attempt(parent context.Context, r Request, u *url.URL) (*Respon
 	}
 	res, err := c.http.Do(req)
 	if err != nil {
-		return nil, c.translate(ctx, r, u, err)
+		return nil, redirected(res, c.translate(ctx, r, u, err))
 	}
 	limit := r.MaxBody
 	if !accepted(res.StatusCode, r) {

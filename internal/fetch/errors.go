@@ -76,6 +76,18 @@ func plain(err error, secrets []string) string {
 	return q
 }
 
+// redirected is the error of a redirect that was not followed: there is an answer
+// beside it then, and only then.
+func redirected(res *http.Response, err error) error {
+	e, ok := errors.AsType[*check.Error](err)
+	if res == nil || !ok {
+		return err
+	}
+	c := *e
+	c.Err = &status{code: res.StatusCode, text: e.Err.Error()}
+	return &c
+}
+
 // statusError reads a little of the body: services say there what they want.
 func (c *Client) statusError(r Request, u *url.URL, res *http.Response) error {
 	text, _ := io.ReadAll(io.LimitReader(res.Body, maxErrBody)) // a cut text is good enough here

@@ -51,6 +51,10 @@ type Response struct {
 	Status int
 	Header http.Header
 	Body   []byte
+
+	// Repeated says that the server may have carried out an attempt before the one
+	// that it answered.
+	Repeated bool
 }
 
 // A Doer performs requests; *Client is the implementation.

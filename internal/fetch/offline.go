@@ -11,5 +11,5 @@ type Offline struct{}
 
 // Do refuses with check net.
 func (Offline) Do(_ context.Context, r Request) (*Response, error) {
-	return nil, check.Refuse("", check.Net, "offline: %s %q is not sent", method(r), plainPath(r.Path))
+	return nil, Refused(check.Refuse("", check.Net, "offline: %s %q is not sent", method(r), plainPath(r.Path)))
 }

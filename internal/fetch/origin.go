@@ -10,7 +10,7 @@ import (
 )
 
 // maxRedirects is the bound of TU-14 on hops within one origin.
-const maxRedirects = 5
+const maxRedirects = 5 // redirects within one origin
 
 // parseBase accepts the URL of a service as SC-9 wants it.
 func parseBase(base string, allowHTTP bool) (*url.URL, error) {

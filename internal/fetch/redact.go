@@ -2,8 +2,10 @@ package fetch
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -16,21 +18,28 @@ const (
 	gram       = 12       // this many bytes of a secret in a row are taken for the secret
 )
 
-// Any header of a JWT begins with `{"`, in base64url "eyJ".
-const (
-	jwtLike  = `eyJ[A-Za-z0-9_-]{8,}(\.[A-Za-z0-9_-]*)*`
-	userinfo = `//[^/@\s"]*@`
+// Any header of a JWT begins with `{"`, in base64url "eyJ". The key of a PEM file that
+// was cut has no end.
+var (
+	tokenForm = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{8,}(\.[A-Za-z0-9_-]*)*`)
+	userForm  = regexp.MustCompile(`//[^/\s"]*@`)
+	keyForm   = regexp.MustCompile(`-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----[^"…]*?-----END [A-Z0-9 ]*PRIVATE KEY-----|-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----[^"…]*`)
+
+	passwordForm = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://[^/\s"@:?#]*:[^/\s"?#]+@`)
 )
 
-func redactUserinfo(s string) string {
-	return regexp.MustCompile(userinfo).ReplaceAllString(s, "//"+redacted+"@")
-}
-
-// Redact removes from text whatever looks like a JSON web token or like the
-// password of a URL, and every part of secrets, also when it is cut, percent
-// encoded or in base64. It is for text from outside that goes into an error.
+// Redact removes from text whatever looks like a JSON web token, like the user and
+// password of a URL or like a private key in PEM, and every part of secrets, also
+// when it is cut, percent encoded or in base64.
 func Redact(text string, secrets ...string) string {
-	text = redactUserinfo(regexp.MustCompile(jwtLike).ReplaceAllString(text, redacted))
+	text = keyForm.ReplaceAllString(text, redacted)
+	text = tokenForm.ReplaceAllStringFunc(text, func(s string) string {
+		if !beginsToken(s) {
+			return s
+		}
+		return redacted
+	})
+	text = redactUserinfo(text)
 	for _, s := range secrets {
 		if s == "" {
 			continue
@@ -40,6 +49,57 @@ func Redact(text string, secrets ...string) string {
 		}
 	}
 	return text
+}
+
+// SecretIn says what kind of secret text holds, "" if it holds none: an identity
+// token of three parts, the password of a URL, or a private key in PEM. Unlike Redact,
+// which also hides what was cut, it takes nothing else for one.
+func SecretIn(text string) string {
+	for _, s := range tokenForm.FindAllString(text, -1) {
+		header, _, _ := strings.Cut(s, ".")
+		plain, err := base64.RawURLEncoding.DecodeString(header)
+		if err == nil && json.Valid(plain) && strings.Count(s, ".") == 2 {
+			return "an identity token"
+		}
+	}
+	for _, at := range passwordForm.FindAllStringIndex(text, -1) {
+		if !isDigest(text[at[1]:]) {
+			return "a password"
+		}
+	}
+	if keyForm.MatchString(text) {
+		return "a private key"
+	}
+	return ""
+}
+
+// beginsToken reports whether base64 begins with a member of a JSON object, as a name
+// that happens to begin with "eyJ" does not.
+func beginsToken(s string) bool {
+	head, _, _ := strings.Cut(s, ".")
+	plain, err := base64.RawURLEncoding.DecodeString(head[:min(len(head), 16)/4*4])
+	return err == nil && !slices.ContainsFunc(plain, func(b byte) bool { return b < ' ' || b > '~' })
+}
+
+func redactUserinfo(text string) string {
+	var b strings.Builder
+	end := 0
+	for _, at := range userForm.FindAllStringIndex(text, -1) {
+		from, to := at[0], at[1]
+		if isDigest(text[to:]) { // of an image; what is before may have a user as well
+			to = from + strings.LastIndexByte(text[from:to-1], '@') + 1
+		}
+		if to > from {
+			b.WriteString(text[end:from] + "//" + redacted + "@")
+			end = to
+		}
+	}
+	return b.String() + text[end:]
+}
+
+// isDigest reports whether text begins with a digest, as it follows the name of an image.
+func isDigest(text string) bool {
+	return strings.HasPrefix(text, "sha256:") || strings.HasPrefix(text, "sha512:")
 }
 
 // forms lists the ways in which services give a secret back. Base64 of a text

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	maxHeader      = 64 << 10
+	maxHeader      = 64 << 10 // bytes of the header of an answer
 	defaultTimeout = 30 * time.Second
 	connectTimeout = 15 * time.Second
 )

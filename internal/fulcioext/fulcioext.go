@@ -17,7 +17,7 @@ import (
 )
 
 // MaxText is the largest name, issuer or claim that is read, in bytes.
-const MaxText = 8 << 10
+const MaxText = 8 << 10 // bytes of a name or a claim in a certificate
 
 // An Identity is what a certificate says about its subject.
 type Identity struct {

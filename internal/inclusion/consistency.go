@@ -14,7 +14,7 @@ import (
 
 // MaxConsistency is the largest number of hashes of a consistency proof: two
 // for each level of a tree.
-const MaxConsistency = 2 * MaxHashes
+const MaxConsistency = 2 * MaxHashes // hashes of a consistency proof
 
 // Consistent checks that the tree of size1 leaves with root hash root1 is the
 // beginning of the tree of size2 with root2 (RFC 6962 section 2.1.2). Both are

@@ -15,7 +15,7 @@ import (
 
 // MaxHashes is the largest number of hashes of a proof (LM-4): a tree has fewer
 // than 2^63 leaves.
-const MaxHashes = 63
+const MaxHashes = 63 // hashes of an inclusion proof
 
 // Verify checks that body is the leaf at index in the tree of the given size
 // whose root hash is root. Its errors are *check.Error of check proof or limit.

@@ -6,7 +6,6 @@ package logproof
 import (
 	"bytes"
 	"crypto/sha256"
-	"strings"
 
 	"github.com/hallmarksign/hallmark/bundle"
 	"github.com/hallmarksign/hallmark/internal/check"
@@ -21,14 +20,9 @@ import (
 // because trusted roots do not say.
 func Second(e *bundle.Entry) bool { return e.Kind == "hashedrekord" && e.Version == "0.0.2" }
 
-// Name returns the name of a log: its base URL without scheme and without
-// trailing slash (R2-7).
+// Name returns the name of a log (R2-7).
 func Name(log *trustroot.Log) string {
-	url := log.BaseURL
-	if _, rest, ok := strings.Cut(url, "://"); ok {
-		url = rest
-	}
-	return strings.TrimRight(url, "/")
+	return log.Name()
 }
 
 // Promised checks the signed entry timestamp of an entry (R1-2). Its errors are
@@ -77,14 +71,14 @@ func Included(e *bundle.Entry, log *trustroot.Log) (*checkpoint.Checkpoint, erro
 // key returns the key of a log under the name it must have signed with.
 func key(c *checkpoint.Checkpoint, e *bundle.Entry, log *trustroot.Log) (checkpoint.Key, error) {
 	if !Second(e) {
-		// The origin of Rekor v1 is "host - treeID"; it signs as "host", with the
-		// first bytes of the log id as key id whatever the kind of key.
-		host, _, _ := strings.Cut(c.Origin, " - ")
-		if err := c.CheckOriginV1(host); err != nil {
+		// Rekor v1 signs under the name in its origin, with the first bytes of the
+		// log id as key id whatever the kind of key.
+		name, _, err := checkpoint.SplitV1(c.Origin)
+		if err != nil {
 			return checkpoint.Key{}, err
 		}
 		id := sha256.Sum256(log.SPKI)
-		return checkpoint.Key{Name: host, ID: id[:4], Public: log.Key}, nil
+		return checkpoint.Key{Name: name, ID: id[:4], Public: log.Key}, nil
 	}
 	k := checkpoint.Key{Name: Name(log), Public: log.Key}
 	if err := c.CheckOrigin(k.Name); err != nil {

@@ -116,6 +116,22 @@ func TestR2_7_KeyOfTheCheckpoint(t *testing.T) {
 	}
 }
 
+// The name that a log of the first generation gives itself is not compared with the
+// trusted root; its key is.
+func TestR1_5_NameOfItsOwn(t *testing.T) {
+	w := sigtest.New(t)
+	e, log := add(w, 1, sigtest.LogEdits{})
+	log.BaseURL, log.Origin = "https://other.example", "other.example"
+	if _, err := logproof.Included(e, log); err != nil {
+		t.Error(err)
+	}
+	e, log = add(w, 2, sigtest.LogEdits{})
+	log.BaseURL, log.Origin = "https://other.example", "other.example"
+	if _, err := logproof.Included(e, log); check.Of(err) != check.Checkpoint {
+		t.Errorf("second generation: got %v, want check checkpoint", err)
+	}
+}
+
 func TestR2_7_Name(t *testing.T) {
 	for url, want := range map[string]string{
 		"https://log.example.com":      "log.example.com",

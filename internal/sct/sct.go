@@ -24,7 +24,7 @@ import (
 )
 
 // Max is the number of SCTs that are read from one certificate (LM-4).
-const Max = 16
+const Max = 16 // certificate timestamps in one certificate
 
 // maxMillis is the last millisecond of the year 9999, the end of what X.509
 // can say.

@@ -61,7 +61,7 @@ func signer(t *testing.T, w *sigtest.World, generation int, token string) *sign.
 	}))
 	stamper := must(tsa.New(tsa.Config{Doer: client(t, w.Stamper()), Authorities: root.TSAs, Now: w.Clock.Now}))
 	rekor := w.Rekor(generation)
-	log := must(hallmark.New(generation, rekor.URL, root, w.Clock.Now(), client(t, rekor)))
+	log := must(hallmark.New(generation, rekor.URL, hallmark.Config{Doer: client(t, rekor), Root: root, Now: w.Clock.Now()}))
 	return &sign.Signer{
 		Tokens: oidc.Static(token, w.Clock.Now), Audience: w.Audience, CA: ca, Now: w.Clock.Now,
 		Logs: sign.All[sign.Log](log), Times: sign.All[sign.TimestampAuthority](stamper),
@@ -109,7 +109,7 @@ func TestServices(t *testing.T) {
 func TestRekor1Conflict(t *testing.T) {
 	w := sigtest.New(t)
 	made := w.Make(sigtest.Maker{Artifact: artifact, Logs: []*sigtest.Log{w.Log1}})
-	log := must(hallmark.New(1, w.Rekor(1).URL, w.Root(), w.Clock.Now(), client(t, w.Rekor(1))))
+	log := must(hallmark.New(1, w.Rekor(1).URL, hallmark.Config{Doer: client(t, w.Rekor(1)), Root: w.Root(), Now: w.Clock.Now()}))
 	e, err := log.Append(t.Context(), sign.Record{
 		Hash: crypto.SHA256, Digest: made.Bodies[0].Digest, Signature: made.Signature, Certificate: made.Certificate,
 	})
@@ -251,7 +251,7 @@ func TestTUF(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s, err := services.AllowLoopback().Select(w.Clock.Now()); err != nil || s.CA.URL != w.Fulcio().URL || s.Logs.Candidates[0].URL != w.Rekor(2).URL {
+	if s, err := services.AllowLoopback().Select(w.Root(), w.Clock.Now()); err != nil || s.CA.URL != w.Fulcio().URL || s.Logs.Candidates[0].URL != w.Rekor(2).URL {
 		t.Errorf("services are %+v, %v", s, err)
 	}
 	w.CTs = append(w.CTs, w.NewCT("ct2"))

@@ -65,7 +65,7 @@ func rules() []Rule {
 		{ID: "R1-2", Title: "the promise is over canonical JSON with the global index"},
 		{ID: "R1-3", Title: "integrated time inside the log's window"},
 		{ID: "R1-4", Title: "the inclusion proof leads to the root, with exactly the hashes it needs"},
-		{ID: "R1-5", Title: "the checkpoint has the proof's size and root, and the log's name before the tree id"},
+		{ID: "R1-5", Title: "the checkpoint has the proof's size and root; it is signed by the log's key under the name before the tree id, whatever the name"},
 		{ID: "R1-6", Title: "what version 0.1 and later ones need of promise and proof"},
 		{ID: "R1-7", Title: "the global index is not below the one in the shard"},
 		{ID: "R2-1", Title: "hashedrekord 0.0.2 alone"},

@@ -19,9 +19,10 @@ import (
 
 // Bounds of every document.
 const (
-	MaxDepth   = 64       // nested objects and arrays
-	MaxMembers = 100000   // members of one object
-	MaxName    = 64 << 10 // bytes of one name, as it is written
+	MaxDepth    = 64       // nested objects and arrays
+	MaxMembers  = 100_000  // members of one object
+	MaxElements = 1 << 18  // elements of one array
+	MaxName     = 64 << 10 // bytes of one name, as it is written
 )
 
 // Unmarshal decodes data into v and refuses unknown members.
@@ -68,7 +69,7 @@ func Canonical(data []byte) ([]byte, error) {
 }
 
 // structural marks the bytes that scan looks at.
-var structural = [256]bool{'"': true, '{': true, '[': true, '}': true, ']': true, ':': true}
+var structural = [256]bool{'"': true, '{': true, '[': true, '}': true, ']': true, ':': true, ',': true}
 
 // scan looks for what would cost too much to decode first. It need not notice
 // any other fault.
@@ -76,8 +77,8 @@ func scan(data []byte) error {
 	if bytes.HasPrefix(data, []byte("\xef\xbb\xbf")) {
 		return check.Refuse("LM-2", check.Parse, "starts with a byte order mark, want JSON in UTF-8 without one")
 	}
-	var members [MaxDepth + 1]int // per open object or array
-	depth, last := 0, 0           // last is the length of the string before
+	var members, commas [MaxDepth + 1]int // per open object or array
+	depth, last := 0, 0                   // last is the length of the string before
 	for i := 0; i < len(data); i++ {
 		if !structural[data[i]] {
 			continue
@@ -91,9 +92,13 @@ func scan(data []byte) error {
 			if depth > MaxDepth {
 				return check.Refuse("LM-2", check.Limit, "is nested deeper than %d levels at byte %d", MaxDepth, i)
 			}
-			members[depth] = 0
+			members[depth], commas[depth] = 0, 0
 		case '}', ']':
 			depth = max(depth-1, 0)
+		case ',':
+			if commas[depth]++; commas[depth] >= MaxElements {
+				return check.Refuse("LM-2", check.Limit, "has an array with more than %d elements at byte %d", MaxElements, i)
+			}
 		case ':':
 			members[depth]++
 			if members[depth] > MaxMembers {

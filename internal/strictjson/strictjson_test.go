@@ -135,6 +135,14 @@ func TestLM2_Q4_Members(t *testing.T) {
 	}
 }
 
+func TestLM2_Elements(t *testing.T) {
+	array := func(n int) []byte { return []byte(`{"a":[` + strings.Repeat("0,", n-1) + `0],"b":[1,2]}`) }
+	if err := UnmarshalOpen(array(MaxElements), new(jsontext.Value)); err != nil {
+		t.Error(err)
+	}
+	wantRefusal(t, UnmarshalOpen(array(MaxElements+1), new(jsontext.Value)), check.Limit, "")
+}
+
 func TestEB7_UnmarshalOpenIgnoresOnlyUnknownNames(t *testing.T) {
 	var v outerValue
 	if err := UnmarshalOpen([]byte(`{"name":"a","Name":"b","other":{"x":[1]}}`), &v); err != nil || v.Name != "a" {

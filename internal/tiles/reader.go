@@ -11,7 +11,7 @@ import (
 // maxKnown bounds how many tiles are kept, of 8 KiB each: those of the levels
 // above the leaves for a thousand million entries need 60 thousand, but only a
 // few of them at a time.
-const maxKnown = 4096
+const maxKnown = 4096 // tiles in memory, of 8 KiB each
 
 // prove lets f compute something of the hashes of the tree, all of which are
 // proved against its root.

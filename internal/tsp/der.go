@@ -7,8 +7,7 @@ import (
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// maxDepth bounds the nesting of a response. Tokens with certificates need 15.
-const maxDepth = 32
+const maxDepth = 32 // nested elements of a response
 
 const (
 	classMask   = 0xc0

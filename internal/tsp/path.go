@@ -13,7 +13,7 @@ import (
 
 // maxChecks bounds the signatures of certificates that are checked to find the
 // signer of one token (CC-10).
-const maxChecks = 64
+const maxChecks = 64 // signatures that are checked to find the signer of a token
 
 // path finds the signer's certificate and its path to the anchor of chain, the
 // signer first. Only the SignerInfo selects it, never the order of the embedded

@@ -20,9 +20,9 @@ import (
 
 // Limits of what is read (LM-4, catalogue H38).
 const (
-	MaxSize  = 64 << 10 // bytes of one response
+	MaxSize  = 64 << 10 // bytes of a timestamp response
 	MaxCerts = 10       // certificates embedded in one token
-	MaxCert  = 32 << 10 // bytes of one of them
+	MaxCert  = 32 << 10 // bytes of a certificate in a token
 )
 
 // A Request is a timestamp request.

@@ -125,10 +125,19 @@ func checkpointFaults() []job {
 				l.each(included(), name("name %q", n), bad, signedLine(func(_ *plan, _ string, id, sig []byte) string { return sigtest.NoteLine(n, id, sig) }))
 			}
 			l.each(included(), "origin other than the name", bad, noted(noteLine(0, func(string) string { return "other.example - 1" })))
-			l.each([]string{"v1", "v1 proof", "v1 in 0.1"}, "origin and name of another host", bad, func(p *plan) {
+			renamed := func(p *plan) {
 				p.Log.Note = noteLine(0, func(string) string { return "other.example - 1" })
 				signedLine(func(_ *plan, _ string, id, sig []byte) string { return sigtest.NoteLine("other.example", id, sig) })(p)
-			})
+			}
+			for _, shape := range []string{"v1", "v1 proof", "v1 in 0.1"} {
+				l.pass(shape, "origin and name of another host", renamed) // the key decides
+				l.bad(shape, "origin and name of another host, by another key", bad, all(renamed, enveloped(func(p *plan, note string) string {
+					text, _ := split(note)
+					_, id, _ := signatureOf(note)
+					_, _, sig := signatureOf(text + "\n" + p.lab.NewLog("other", 1).Line(text))
+					return text + "\n" + sigtest.NoteLine("other.example", id, sig)
+				})))
+			}
 			for _, origin := range []string{"sigstore.example/log1", "sigstore.example/log1 - ", "sigstore.example/log1 - x", "sigstore.example/log1 - -1", "sigstore.example/log1 -1"} {
 				l.each([]string{"v1", "v1 proof"}, name("origin %q", origin), bad, noted(noteLine(0, func(string) string { return origin })))
 			}

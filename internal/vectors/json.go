@@ -93,6 +93,7 @@ func unknownFields(l *lab) {
 			n.add("x", raw("1"))
 		}
 	}))
+	l.bad("v2", "one with 262,145 elements", is(check.Limit), treed(func(n *node) { n.add("x", raw("["+strings.Repeat("0,", 1<<18)+"0]")) }))
 	l.bad("v2", "one with a name of 65 KiB", is(check.Limit), treed(func(n *node) { n.add(strings.Repeat("x", 65<<10), raw("1")) }))
 	for _, shape := range []string{"v1", "v2 dsse", "v1 in 0.1"} {
 		for _, unknown := range []string{"unknown", "", "$schema", "verificationmaterial"} {

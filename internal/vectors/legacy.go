@@ -140,6 +140,15 @@ func readers(l *lab) {
 		}
 	}
 	l.call("line of 17 MiB", check.Limit, line(strings.Repeat("x", 17<<20)), line(string(good)))
+	last := func(text string) func() error {
+		return func() (last error) {
+			for _, last = range bundle.ParseLines(strings.NewReader(text)) {
+			}
+			return last
+		}
+	}
+	l.call("100,001 lines", check.Limit, last(strings.Repeat("\n", 100_000)+string(good)), last(strings.Repeat("\n", 99_999)+string(good)))
+	l.call("lines of 64 MiB and a byte", check.Limit, last(strings.Repeat(strings.Repeat(" ", 1<<20-1)+"\n", 64)+string(good)), last(string(good)))
 	write := func(f func(*bundle.Bundle)) func() error {
 		return func() error {
 			b := must(bundle.Parse(good))

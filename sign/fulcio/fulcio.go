@@ -23,9 +23,9 @@ import (
 
 // Bounds of an answer (LM-4): ten certificates of 32 KiB in PEM, in JSON.
 const (
-	maxBody  = 512 << 10
-	maxChain = 10
-	maxCert  = 32 << 10
+	maxBody  = 512 << 10 // bytes of the answer of the certificate authority
+	maxChain = 10        // certificates in that answer
+	maxCert  = 32 << 10  // bytes of one of them
 )
 
 // Bounds of a new certificate.

@@ -10,8 +10,7 @@ import (
 	"github.com/hallmarksign/hallmark/internal/strictjson"
 )
 
-// maxBody bounds what is looked at for the kind of an entry.
-const maxBody = 1 << 20
+const maxBody = 1 << 20 // bytes of the body of an entry
 
 // A Content is what the body of an entry says, as far as it is understood. It
 // says nothing about who vouches for it.

@@ -50,10 +50,9 @@ func openNote(version int, note string, log *trustroot.Log) (*Head, error) {
 	if version == 1 {
 		// Rekor v1 takes the key id from the log id whatever the kind of key, and
 		// its host name from its own configuration.
-		k.Name, _, _ = strings.Cut(c.Origin, " - ")
 		id := sha256.Sum256(log.SPKI)
 		k.ID = id[:4]
-		err = c.CheckOriginV1(k.Name)
+		k.Name, _, err = checkpoint.SplitV1(c.Origin)
 	} else {
 		if len(log.CheckpointID) >= 4 {
 			k.ID = log.CheckpointID[:4]

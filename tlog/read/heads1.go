@@ -13,8 +13,7 @@ import (
 	"github.com/hallmarksign/hallmark/internal/strictjson"
 )
 
-// maxShards bounds how many trees a log has had.
-const maxShards = 256
+const maxShards = 256 // trees that a log has had
 
 // A shard1 is LogInfo of Rekor's API v1, or one of its inactive shards.
 type shard1 struct {

@@ -17,8 +17,7 @@ import (
 	"github.com/hallmarksign/hallmark/trustroot"
 )
 
-// maxMemory bounds a file of the memory: a checkpoint in JSON.
-const maxMemory = 1 << 20
+const maxMemory = 1 << 20 // bytes of a file of remembered checkpoints
 
 // A Memory is a directory with the last checkpoint of every tree that was seen,
 // one file per origin, and a directory "evidence" for what logs must not do. Any

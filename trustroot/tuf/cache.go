@@ -25,7 +25,7 @@ import (
 const (
 	cacheFile = "cache.json"
 	lockFile  = "lock"
-	maxCache  = 64 << 20 // bytes
+	maxCache  = 64 << 20 // bytes of the cache
 )
 
 // saved is everything a cache holds, in one file, so that no moment exists at

@@ -54,8 +54,8 @@ func (o others) check(field string) error {
 
 // Bounds on the work that one file of metadata can cause.
 const (
-	maxKeys       = 1024
-	maxSignatures = 256
+	maxKeys       = 1024 // keys of a role
+	maxSignatures = 256  // signatures of a role
 )
 
 // shape refuses data that is not strict JSON of the form of role.

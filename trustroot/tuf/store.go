@@ -29,7 +29,7 @@ type instanceJSON struct {
 	Root   []byte `json:"root"`
 }
 
-const maxInstance = 1 << 20 // bytes of one file
+const maxInstance = 1 << 20 // bytes of a file about an instance
 
 // Add keeps an instance under a name of the form [a-z0-9][a-z0-9-]{0,62}. The
 // root must be sound metadata and the name must be free.

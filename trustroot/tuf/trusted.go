@@ -10,7 +10,7 @@ import (
 	"github.com/hallmarksign/hallmark/internal/check"
 )
 
-const maxRotations = 256 // TU-3
+const maxRotations = 256 // versions of the root role after the pinned one (TU-3)
 
 // trusted is verified metadata in the making. Its methods are the steps of the
 // client workflow of TUF 1.0 section 5, in order; each refuses without change.

@@ -18,10 +18,10 @@ import (
 
 // Bounds of what is fetched, in bytes (TU-3, TU-5..TU-7).
 const (
-	maxRoot      = 512_000
-	maxTimestamp = 16_384
-	maxSnapshot  = 2_000_000
-	maxTargets   = 5_000_000
+	maxRoot      = 512_000   // bytes of the root role
+	maxTimestamp = 16_384    // bytes of the timestamp role
+	maxSnapshot  = 2_000_000 // bytes of the snapshot role
+	maxTargets   = 5_000_000 // bytes of the targets role
 )
 
 // An updating is one run of the client workflow.

@@ -24,6 +24,7 @@ func announce(ctx context.Context, w io.Writer, setup *wire.Setup, info *wire.In
 	env := []string{
 		"HALLMARK_CONFIG_DIR=" + filepath.Join(home, "config"),
 		"HALLMARK_CACHE_DIR=" + filepath.Join(home, "cache"),
+		"HALLMARK_STATE_DIR=" + filepath.Join(home, "state"),
 		"HALLMARK_INSTANCE=sandbox",
 	}
 	add := []string{"trust", "add", "sandbox", "--mirror", info.URLs[wire.TUF], "--root", info.TUFRoot}

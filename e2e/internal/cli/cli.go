@@ -51,6 +51,7 @@ func New(ctx context.Context, binary, dir string, s *sandbox.Sandbox) (*Hallmark
 	h := &Hallmark{Binary: binary, Dir: dir, Env: []string{
 		"HALLMARK_CONFIG_DIR=" + filepath.Join(dir, ".hallmark", "config"),
 		"HALLMARK_CACHE_DIR=" + filepath.Join(dir, ".hallmark", "cache"),
+		"HALLMARK_STATE_DIR=" + filepath.Join(dir, ".hallmark", "state"),
 		"HALLMARK_INSTANCE=sandbox",
 	}}
 	r, err := h.Run(ctx, "trust", "add", "sandbox", "--mirror", s.URL(sandbox.TUF), "--root", s.TUFRoot())

@@ -259,6 +259,9 @@ func (s *Stack) publish(info *wire.Info, a anchors) error {
 	if err != nil {
 		return err
 	}
+	if s.setup.FirstGeneration {
+		services = first
+	}
 	repo := tufRepo{dir: s.path("tuf"), keys: s.keys, life: s.setup.TimestampLife}
 	if err := repo.publish(map[string][]byte{"trusted_root.json": trusted, "signing_config.v0.2.json": services}); err != nil {
 		return err

@@ -42,7 +42,8 @@ type Setup struct {
 	TimestampLife      time.Duration      `json:"timestampLife,omitempty"` // of TUF timestamp.json
 	Issuers            map[string]string  `json:"issuers,omitempty"`       // further issuers Fulcio believes, and the type of each
 	SecondOperator     bool               `json:"secondOperator,omitempty"`
-	Trillian           string             `json:"trillian,omitempty"` // host:port of the log server behind Rekor v1; "": one in memory
+	FirstGeneration    bool               `json:"firstGeneration,omitempty"` // offer logs of the first generation only
+	Trillian           string             `json:"trillian,omitempty"`        // host:port of the log server behind Rekor v1; "": one in memory
 }
 
 // Backends is the first line the program writes: where each server listens.

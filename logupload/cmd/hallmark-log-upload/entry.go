@@ -19,8 +19,8 @@ import (
 
 // Bounds of the files that are read. The log gets the whole file, in base64.
 const (
-	maxFile = 32 << 20
-	maxPart = 1 << 20 // of a signature or a key
+	maxFile = 32 << 20 // bytes of a file that an entry is made of
+	maxPart = 1 << 20  // bytes of a signature or a key
 )
 
 // version is that of every kind of entry here.

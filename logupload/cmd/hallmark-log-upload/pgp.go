@@ -41,8 +41,7 @@ func publicPGP(key []byte) error {
 	return nil
 }
 
-// maxOrders bounds the forms of one entry: seven names.
-const maxOrders = 5040
+const maxOrders = 5040 // forms of one entry: those of seven names
 
 // orders returns every body that the log may write instead of this one. Rekor
 // writes the names of an OpenPGP key in an order that is another one each time, so

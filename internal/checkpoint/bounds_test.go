@@ -1,0 +1,3 @@
+package checkpoint
+
+// Bounds of TestParse: MaxLines.

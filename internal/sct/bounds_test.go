@@ -1,0 +1,4 @@
+package sct
+
+// Bounds of TestCT2_GoodSCTsVerify: Max.
+// Bounds of TestCatalogueC_Certificates: Max.

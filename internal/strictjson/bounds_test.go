@@ -1,0 +1,3 @@
+package strictjson
+
+// Bounds of TestLM2_Unmarshal: MaxDepth.

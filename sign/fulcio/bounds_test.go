@@ -1,0 +1,3 @@
+package fulcio
+
+// Bounds of TestSG7_K13_K18_AuthorityThatLies: maxChain.

@@ -1,0 +1,3 @@
+package read
+
+// Bounds of TestHeadsOfFirstLogThatLies: maxShards.

@@ -1,0 +1,3 @@
+package watch
+
+// Bounds of TestSearchIndexOfFirstLog: maxScan.
