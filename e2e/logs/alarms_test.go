@@ -162,13 +162,11 @@ func TestLogFind_LM3_Limit(t *testing.T) {
 		}
 		// Within what was looked at there was nothing, which says nothing of the rest.
 		r := s.run(t, 3, "log", "find", "--email", s.email, "--log", g.log, "--limit", "1", "--since", "2100-01-01")
-		if !strings.Contains(r.Stderr, "hallmark: incomplete: ") || !strings.Contains(r.Stderr, "--limit 3") {
+		if !strings.Contains(r.Stderr, "hallmark: limit: ") || !strings.Contains(r.Stderr, "--limit 3") {
 			t.Errorf("%s: said %s, want how to go on", g.name, r.Stderr)
 		}
 	}
-	for _, limit := range []string{"-1", "1000001"} {
-		s.refused(t, refusal{"usage", "--limit is " + limit}, "log", "find", "--email", s.email, "--limit", limit)
-	}
+	s.refused(t, refusal{"usage", "--limit is -1"}, "log", "find", "--email", s.email, "--limit", "-1")
 	// A state is the user's alone.
 	s.run(t, 10, s.watch("--log", g.log)...)
 	states, err := filepath.Glob(s.path(".hallmark/config/logs/sandbox/watch-*.json"))
