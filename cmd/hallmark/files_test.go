@@ -79,7 +79,7 @@ func TestLM1_ReadBounded(t *testing.T) {
 }
 
 // Bounds of TestLM1_FilesOfCommands: maxStatement, maxSignature.
-// Bounds of TestNoneOf_O21: maxReasons.
+// Bounds of TestRefusals_O21: maxReasons.
 // Bounds of TestScripts: maxProposed.
 // Bounds of TestLM1_LinesWithPredicates: maxPredicates.
 // Bounds of TestLM1_LinesAtTheirBounds: maxShown.

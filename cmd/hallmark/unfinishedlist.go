@@ -69,7 +69,7 @@ func verbOf(item rescue.Item) string {
 }
 
 // maxUnfinished is how many items people are shown.
-const maxUnfinished = 10
+const maxUnfinished = 10 // items that are shown
 
 // writeUnfinished writes a line for each item in a form that takes a word and a text.
 func writeUnfinished(w io.Writer, list []unfinishedJSON, form string) error {

@@ -62,7 +62,7 @@ var doors = map[string][]string{
 	"github.com/transparency-dev/merkle":      {"internal/inclusion"},
 	"github.com/digitorus/timestamp":          {"internal/tsp"},
 	"github.com/digitorus/pkcs7":              {"internal/tsp"},
-	"github.com/go-json-experiment/json":      {"bundle", "internal/dsse", "internal/strictjson", "oci", "oidc", "trustroot/tuf"},
+	"github.com/go-json-experiment/json":      {"bundle", "internal/dsse", "internal/strictjson", "oci", "oidc", "tlog/read", "trustroot/tuf"},
 	"golang.org/x/mod":                        {"internal/checkpoint", "internal/tiles"},
 	"golang.org/x/crypto":                     {"bundle", "internal/fulcioext", "internal/sct", "internal/tsp", "tlog/ctlog"},
 	"github.com/google/go-containerregistry":  {"oci"},

@@ -108,6 +108,7 @@ func others() map[string]string {
 		"fulcio.maxLife":                "a time",
 		"oci.maxPause":                  "a time",
 		"oidc.maxPoll":                  "a time",
+		"tlog.maxPause":                 "a time",
 		"agent.maxPath":                 "what a socket's address holds on some systems",
 		"hallmark.maxBarText":           "width of a line on a terminal",
 		"hallmark.maxQRWidth":           "width of a terminal",
