@@ -25,7 +25,7 @@ type findOptions struct {
 
 // maxLimit bounds --limit. A search index answers with all that it names at once,
 // 83 bytes for each entry, and more is refused as usage.
-const maxLimit = 1_000_000
+const maxLimit = 1_000_000 // entries that --limit can ask for
 
 func newLogFind(e *env, done *outcome) *cobra.Command {
 	var o findOptions

@@ -20,11 +20,11 @@ import (
 // MaxHits bounds how many entries that a search index names are fetched and proved
 // for one question, if Query.Limit does not. The rest is left out, and an error of
 // check incomplete says so.
-const MaxHits = 10_000
+const MaxHits = 10_000 // entries that a search index names and that are fetched for one question
 
 // maxNamed bounds an answer of the search index, in bytes; an id takes 83. It can't
 // be asked for a part, so a longer answer is an error of check incomplete.
-const maxNamed = 16 << 20
+const maxNamed = 16 << 20 // bytes of an answer of the search index
 
 const idSize = len(`"",`) + 80
 
