@@ -20,9 +20,9 @@ import (
 	"github.com/hallmarksign/hallmark/internal/strictjson"
 )
 
-// maxLine bounds a line of a journal, in bytes: a bundle and some words. What is
+// maxLine bounds a line of a journal: a bundle and some words. What is
 // longer is not of a journal that was written here.
-const maxLine = bundle.MaxSize + 64<<10
+const maxLine = bundle.MaxSize + 64<<10 // bytes of a line of a journal, with its end
 
 // A line of a journal says that a signature is about to be sent, or that it is done.
 type line struct {
