@@ -175,7 +175,7 @@ func stateFaults() []fault {
 		{step: "state folder", name: "disk full", begin: func(r *trial) {
 			dir := filepath.Join(r.dir, "state")
 			r.must(os.MkdirAll(dir, 0o700))
-			r.mount(dir, "size=64k,mode=0700")
+			r.mount(dir, "size=2m,mode=0700")
 			r.after(r.fill(dir))
 		}},
 		{step: "cache folder", name: "not a folder", begin: func(r *trial) { asFile(r, filepath.Join(r.dir, "cache")) }},

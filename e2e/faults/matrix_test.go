@@ -73,12 +73,9 @@ func TestMatrix(t *testing.T) {
 			defer r.mend()
 			v := judge(r)
 			done.set(c, v)
-			t.Log(v.outcome)
+			t.Logf("%s\n%s", v.outcome, v.seen)
 			for _, reason := range v.reasons {
 				t.Error(reason)
-			}
-			if len(v.reasons) > 0 {
-				t.Logf("seen:\n%s", v.seen)
 			}
 		})
 	}

@@ -271,3 +271,25 @@ func TestOpen_Refuses(t *testing.T) {
 		}
 	}
 }
+
+// A run that looks at what was left does not hide it from another that looks too.
+func TestList_ByManyAtOnce(t *testing.T) {
+	s := open(t)
+	j := begin(t, s)
+	if _, err := j.Sending("ab", "a", []byte(`{}`)); err != nil {
+		t.Fatal(err)
+	}
+	j.Close()
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 50 {
+				if items, err := s.List(); err != nil || len(items) != 1 {
+					t.Errorf("%d items, %v; want 1", len(items), err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
