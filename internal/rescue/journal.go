@@ -95,6 +95,26 @@ func unlockGone(l *flock.Flock) {
 	_ = l.Unlock()
 }
 
+// makeRoom is what helps where nothing can be written to a file that could be made.
+const makeRoom = "make room on its disk, or name another folder in HALLMARK_STATE_DIR"
+
+// Room makes room for what will be written down, in bytes, so that a full disk is known
+// before there is something to write.
+func (j *Journal) Room(bytes int) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	zeros := make([]byte, 64<<10) // no line begins with one
+	for at, end := j.size, j.size+int64(bytes); at < end; {
+		n, err := j.file.WriteAt(zeros[:min(int64(len(zeros)), end-at)], at)
+		if err != nil {
+			_ = j.file.Truncate(j.size)
+			return j.store.refuse(err).WithNext(makeRoom)
+		}
+		at += int64(n)
+	}
+	return nil
+}
+
 // Sending writes down a signature that is about to be sent; when it returns, that
 // survives a power cut. It returns the id for Done.
 func (j *Journal) Sending(key, name string, partial []byte) (int, error) {
@@ -111,7 +131,7 @@ func (j *Journal) Sending(key, name string, partial []byte) (int, error) {
 		err = j.sync(mine)
 	}
 	if err != nil {
-		return 0, j.store.refuse(err)
+		return 0, j.store.refuse(err).WithNext(makeRoom)
 	}
 	return id, nil
 }
