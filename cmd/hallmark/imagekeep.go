@@ -88,7 +88,7 @@ func (r *signRun) unattached(t *target, serialised []byte, kept string, err erro
 	next := "run the same command again, or " + r.pushCommand(t, kept) +
 		": the signature was made and is kept; nothing will be logged twice"
 	if kept == "" {
-		fmt.Fprintf(r.e.stderr, "%s\n", serialised)
+		printBundle(r.e, serialised)
 		next = "the signature is public, and its bundle is printed above: save it in a file, then " + r.pushCommand(t, "FILE")
 	}
 	if _, ok := errors.AsType[*check.Error](err); !ok {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"regexp"
 	"slices"
@@ -17,6 +18,16 @@ func (r redacting) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	return len(p), nil
+}
+
+// printBundle writes a bundle that can be kept nowhere else to standard error, just as
+// it is: base64 of JSON looks like a token.
+func printBundle(e *env, serialised []byte) {
+	w := e.stderr
+	if r, ok := w.(redacting); ok {
+		w = r.w
+	}
+	fmt.Fprintf(w, "%s\n", serialised)
 }
 
 // reason is the text of an error for standard output, where only it can hold what

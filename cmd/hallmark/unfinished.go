@@ -138,7 +138,7 @@ func (r *signRun) keep(t *target, serialised []byte, reason error) error {
 func keepBundle(e *env, store *rescue.Store, key, output string, serialised []byte, reason error) error {
 	path, err := keepIn(store, key, serialised, true)
 	if err != nil {
-		fmt.Fprintf(e.stderr, "%s\n", serialised)
+		printBundle(e, serialised)
 		return public(reason, "the signature is public; its bundle is printed above, because it could not be kept either ("+
 			printable(err.Error(), 512)+"): save it as "+quoted(output))
 	}
@@ -150,7 +150,7 @@ func keepBundle(e *env, store *rescue.Store, key, output string, serialised []by
 func keepUnverified(e *env, store *rescue.Store, key string, serialised []byte) (where string) {
 	where, err := keepIn(store, key, serialised, false)
 	if err != nil {
-		fmt.Fprintf(e.stderr, "%s\n", serialised)
+		printBundle(e, serialised)
 		return "above (" + printable(err.Error(), 512) + ")"
 	}
 	return where
