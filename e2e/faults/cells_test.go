@@ -32,8 +32,9 @@ type fault struct {
 	before     string                       // program and arguments to begin the line with
 	args       func(args []string) []string // of the first run; nil: those of the verb
 	// other says that the first line can never succeed: the second run is the verb's own.
-	other bool
-	runs  int // how many of the first run at once; 0: one
+	other  bool
+	runs   int  // how many of the first run at once; 0: one
+	signal bool // meets a batch at another place each time
 }
 
 // A cell is one square of the matrix.
