@@ -78,7 +78,7 @@ type copying struct {
 }
 
 // maxLater bounds what is remembered of referrers that are to be listed.
-const maxLater = 1 << 20 // unit: bytes of annotations; with more they are listed at once
+const maxLater = 1 << 20 // unit: bytes of annotations of referrers that are to be listed; with more they are listed at once
 
 // linked are referrers of one subject that were written and are not listed yet.
 type linked struct {
@@ -131,15 +131,16 @@ func (c *copying) node(ctx context.Context, n node) (Moved, error) {
 // later remembers a referrer that is to be listed: all of one subject together, for
 // there may be very many.
 func (c *copying) later(ctx context.Context, n node, accepted bool) error {
-	d := listedAs(n.doc)
+	d, size := listedAs(n.doc), 0
 	for name, value := range d.Annotations {
-		c.size += len(name) + len(value)
+		size += len(name) + len(value)
 	}
-	if c.size > maxLater {
+	if c.size+size > maxLater {
 		if err := c.link(ctx); err != nil {
 			return err
 		}
 	}
+	c.size += size
 	l := c.links[n.of]
 	if l == nil {
 		l = &linked{accepted: true}

@@ -34,7 +34,7 @@ const (
 )
 
 // maxNotes bounds the annotations of one layer (O35).
-const maxNotes = 2 << 20 // unit: bytes; a layer with more is refused
+const maxNotes = 2 << 20 // unit: bytes of the annotations of one layer; a layer with more is refused
 
 func (l *listing) signatures() bool { return l.old(suffixSig, WhereSig, typeSimple) }
 

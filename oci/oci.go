@@ -40,7 +40,7 @@ const (
 	MaxPages     = 2000     // unit: pages of one listing of referrers; more leave the verdict open
 	MaxListing   = 64 << 20 // unit: bytes of all pages of one listing of referrers; more leave the verdict open
 	MaxLayers    = 1000     // unit: layers of one image, or children of one index; more are refused
-	MaxDepth     = 8        // unit: indexes in indexes and referrers of referrers; deeper ones are refused
+	MaxDepth     = 8        // unit: levels of indexes in indexes, or of referrers of referrers; deeper ones are refused
 	MaxNodes     = 200_000  // unit: manifests in the graph of one image; more are refused
 
 	maxSmallBody = 64 << 10 // unit: bytes of an error or a token; what is more is not read

@@ -60,7 +60,7 @@ func (r *repository) manifest(ctx context.Context, ref string) (*document, error
 }
 
 // maxDrained bounds what is read of a body that nobody wants.
-const maxDrained = 4 << 10 // unit: bytes; with more, the connection is not used again
+const maxDrained = 4 << 10 // unit: bytes of a body that nobody wants; with more, the connection is not used again
 
 // drain reads a short body that nobody wants, so that the connection can be used
 // again: most of what is asked for does not exist.

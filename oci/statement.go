@@ -85,7 +85,7 @@ func SimplePayload(annotations map[string]string, a Artifact) ([]byte, error) {
 }
 
 // maxPayload bounds a simple signing payload.
-const maxPayload = 1 << 20 // unit: bytes; a larger one is refused
+const maxPayload = 1 << 20 // unit: bytes of a simple signing payload; a larger one is refused
 
 // checkPayload checks that a simple signing payload names the image (OC-4). The
 // reference in it was a name at the time of signing and binds nothing: images

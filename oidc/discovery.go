@@ -14,7 +14,7 @@ import (
 
 const (
 	maxDocument = 1 << 20 // bytes of a discovery document or key set (OI-7)
-	maxURL      = 2048    // characters of a URL in it
+	maxURL      = 2048    // characters of a URL in a discovery document
 )
 
 // noPKCEList holds issuers that support S256 but do not list it (OI-2). An

@@ -126,7 +126,7 @@ func (s *Session) attempt(ctx context.Context, job *Job, cred *credential) Resul
 	if !s.signer.now().Add(minLogLife).Before(cred.expiry) {
 		return Result{Err: check.Refuse("SG-7", check.CertTime, "certificate ran out while the timestamp was being waited for")}
 	}
-	return s.signer.publish(ctx, job, b, s.who, Log.Append)
+	return s.signer.publish(ctx, job, b, s.who)
 }
 
 // unverified says that a finished bundle was refused. Services were checked

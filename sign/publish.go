@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/x509"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -50,28 +51,66 @@ func (s *Signer) Complete(ctx context.Context, job Job, b *bundle.Bundle, who oi
 	late := !s.now().Add(minLogLife).Before(cert.NotAfter)
 	claim, again := *b, *s
 	again.Sending = nil // it was told before
-	return again.publish(ctx, &job, &claim, who, func(l Log, ctx context.Context, r Record) (bundle.Entry, error) {
+	again.Logs.Candidates = s.whoHas(ctx, job.record(b), late)
+	return again.publish(ctx, &job, &claim, who)
+}
+
+// An answered log was asked for an entry before.
+type answered struct {
+	entry bundle.Entry
+	err   error
+}
+
+func (a answered) Append(context.Context, Record) (bundle.Entry, error) { return a.entry, a.err }
+
+// whoHas asks all logs for an entry and returns them in the order in which they are to
+// be used: first those that have it, then those that did not answer, which may have
+// it and which no other log replaces, then the rest. It is too late to add an entry to
+// a log that can be asked and hasn't one if late.
+func (s *Signer) whoHas(ctx context.Context, r Record, late bool) []Log {
+	logs := s.Logs.Candidates
+	const have, unknown, rest = 0, 1, 2
+	order, place := slices.Clone(logs), make([]int, len(logs))
+	var wg sync.WaitGroup
+	for i, l := range logs {
+		place[i] = rest
 		f, ok := l.(Finder)
 		if !ok {
-			return l.Append(ctx, r)
+			continue
 		}
-		e, found, err := f.Find(ctx, r)
-		switch {
-		case err != nil:
-			return e, &SentError{Err: err}
-		case !found && late:
-			return e, ErrNotLogged
-		case !found:
-			return l.Append(ctx, r)
+		wg.Go(func() {
+			e, found, err := f.Find(ctx, r)
+			switch {
+			case err != nil:
+				order[i], place[i] = answered{err: &SentError{Err: err}}, unknown
+			case found:
+				order[i], place[i] = answered{entry: e}, have
+			case late:
+				order[i] = answered{err: ErrNotLogged}
+			}
+		})
+	}
+	wg.Wait()
+	var sorted []Log
+	for _, wanted := range []int{have, unknown, rest} {
+		for i, l := range order {
+			if place[i] == wanted {
+				sorted = append(sorted, l)
+			}
 		}
-		return e, nil
-	})
+	}
+	return sorted
+}
+
+// record is what a log is given of a bundle.
+func (j *Job) record(b *bundle.Bundle) Record {
+	return Record{Hash: crypto.SHA256, Digest: j.signs(), Signature: signatureOf(b), Certificate: b.Certificate, Envelope: b.Envelope}
 }
 
 // publish has the logs record a bundle that lacks nothing else, and checks the whole.
 // From the first request on it does not end with its context: what is public must
 // not be lost.
-func (s *Signer) publish(ctx context.Context, job *Job, b *bundle.Bundle, who oidc.Token, record func(Log, context.Context, Record) (bundle.Entry, error)) Result {
+func (s *Signer) publish(ctx context.Context, job *Job, b *bundle.Bundle, who oidc.Token) Result {
 	partial, err := b.Marshal()
 	if err != nil {
 		return Result{Err: check.Refuse("BP-11", check.Internal, "%w", err)}
@@ -87,7 +126,7 @@ func (s *Signer) publish(ctx context.Context, job *Job, b *bundle.Bundle, who oi
 	ctx, cancel := Finishing(ctx, s.Abandon)
 	defer cancel()
 	s.progress(StepLog, job)
-	sent, err := s.logged(ctx, job, b, record)
+	sent, err := s.logged(ctx, job, b)
 	r := Result{Sent: sent, Unfinished: sent && err != nil, Err: err}
 	serialised, merr := b.Marshal()
 	switch {
@@ -111,13 +150,13 @@ func (s *Signer) publish(ctx context.Context, job *Job, b *bundle.Bundle, who oi
 
 // logged adds the entries of the logs to b. On error those stay that are there all
 // the same; sent says whether anything may be public. No log is given up because
-// another failed.
-func (s *Signer) logged(ctx context.Context, job *Job, b *bundle.Bundle, record func(Log, context.Context, Record) (bundle.Entry, error)) (sent bool, err error) {
-	r := Record{Hash: crypto.SHA256, Digest: job.signs(), Signature: signatureOf(b), Certificate: b.Certificate, Envelope: b.Envelope}
+// another failed, and none that may have the entry is replaced by another.
+func (s *Signer) logged(ctx context.Context, job *Job, b *bundle.Bundle) (sent bool, err error) {
+	r := job.record(b)
 	var mu sync.Mutex
 	var there []bundle.Entry
 	b.Entries, err = ask(ctx, s.Logs, func(_ context.Context, l Log) (bundle.Entry, error) {
-		e, err := record(l, ctx, r)
+		e, err := l.Append(ctx, r)
 		mu.Lock()
 		defer mu.Unlock()
 		unproved, isSent := errors.AsType[*SentError](err)

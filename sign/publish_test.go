@@ -218,3 +218,71 @@ func TestComplete(t *testing.T) {
 		t.Error("the claim was changed")
 	}
 }
+
+// silent is a log that took the entry and whose answer was lost.
+func silent(w *world, name string) *scripted {
+	return &scripted{service: &service{w: w, name: name}, answer: func(bundle.Entry) (bundle.Entry, error) {
+		return bundle.Entry{}, &SentError{Err: check.Refuse("", check.Net, "no answer")}
+	}}
+}
+
+// A log that may have the entry is not replaced by another.
+func TestSC7_ALostAnswerLeadsToNoSecondEntry(t *testing.T) {
+	for need, want := range map[int]int{1: 0, 2: 1} {
+		w := newWorld(t)
+		s := w.signer()
+		s.Logs = Quorum[Log]{Candidates: []Log{silent(w, "a"), &service{w: w, name: "b"}, &service{w: w, name: "c"}}, Need: need}
+		r := one(t, s, t.Context())
+		if _, lost := errors.AsType[*SentError](r.Err); !lost || !r.Unfinished || w.count("a") != 1 || w.count("b") != want || w.count("c") != 0 {
+			t.Errorf("%d of 3: %v, unfinished %v, %v", need, r.Err, r.Unfinished, w.events)
+		}
+	}
+}
+
+// A finderDown is a log that can't be asked what it has.
+type finderDown struct{ *scripted }
+
+func (finderDown) Find(context.Context, Record) (bundle.Entry, bool, error) {
+	return bundle.Entry{}, false, check.Refuse("", check.Net, "no answer")
+}
+
+// The log that has the entry is used, whichever it is; while one does not say whether
+// it has it, no other gets one.
+func TestComplete_WhicheverLogHasIt(t *testing.T) {
+	w := newWorld(t)
+	job, b := unfinished(t, w)
+	entry, err := (&service{w: w, name: "other"}).Append(t.Context(), job.record(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := func(name string, held *bundle.Entry) finder {
+		return finder{&scripted{service: &service{w: w, name: name}, held: held}}
+	}
+	mute := finderDown{silent(w, "down")}
+	for name, tt := range map[string]struct {
+		logs     []Log
+		late     bool
+		appended int
+		lost     bool // that an entry may be public is known
+		fails    bool
+	}{
+		"the second has it":                 {[]Log{log("a", nil), log("b", &entry)}, false, 0, false, false},
+		"the second has it, the first down": {[]Log{mute, log("b", &entry)}, true, 0, false, false},
+		"none has it":                       {[]Log{log("a", nil), log("b", nil)}, false, 1, false, false},
+		"none has it, late":                 {[]Log{log("a", nil), log("b", nil)}, true, 0, false, true},
+		"the first is down":                 {[]Log{mute, log("b", nil)}, false, 0, true, true},
+		"the second is down, late":          {[]Log{log("a", nil), mute}, true, 0, true, true},
+	} {
+		w.events, w.now = nil, start
+		if tt.late {
+			w.advance(w.life)
+		}
+		s := w.signer()
+		s.Logs = Quorum[Log]{Candidates: tt.logs, Need: 1}
+		r := s.Complete(t.Context(), job, b, alice)
+		_, lost := errors.AsType[*SentError](r.Err)
+		if n := w.count("a") + w.count("b") + w.count("down"); n != tt.appended || (r.Err != nil) != tt.fails || lost != tt.lost || r.Unfinished != tt.lost {
+			t.Errorf("%s: %v, %d entries made, unfinished %v", name, r.Err, n, r.Unfinished)
+		}
+	}
+}

@@ -10,7 +10,8 @@ import (
 
 // A Quorum is a choice of services of one kind: Need of the Candidates must
 // succeed, each of another operator (SC-6, SC-7). The first ones are asked; one
-// that fails is replaced by the next that was not asked yet. So "all" is
+// that fails is replaced by the next that was not asked yet, unless it may have done
+// what it was asked for, which a [SentError] says. So "all" is
 // Need == len(Candidates), "any" is Need == 1. The zero Quorum asks nobody.
 type Quorum[T any] struct {
 	Candidates []T
@@ -50,10 +51,11 @@ func ask[T, R any](ctx context.Context, q Quorum[T], do func(context.Context, T)
 	instead := func(err error) (i int, ok bool) {
 		mu.Lock()
 		defer mu.Unlock()
-		if !short { // else it was stopped because of another
+		_, done := errors.AsType[*SentError](err)
+		if !short || done { // else it was stopped because of another
 			failed = append(failed, err)
 		}
-		if next == len(q.Candidates) || ctx.Err() != nil {
+		if done || next == len(q.Candidates) || ctx.Err() != nil {
 			short = true
 			cancel()
 			return 0, false

@@ -145,7 +145,7 @@ func (l *v1) get(ctx context.Context, id string) (Answer, error) {
 }
 
 // maxEqual bounds the entries that are equal to one: a log has one in each tree.
-const maxEqual = 32
+const maxEqual = 32 // entries that are equal to one
 
 // find returns an entry that is equal to a proposed one, or an error of check
 // not_found.

@@ -16,9 +16,9 @@ import (
 // Limits of what is read (LM-1, LM-4).
 const (
 	MaxSize      = 4 << 20  // bytes of one trusted root or signing configuration
-	MaxInstances = 128      // instances in each list
+	MaxInstances = 128      // instances in each list of a trusted root or signing configuration
 	MaxChain     = 10       // certificates of one authority
-	MaxCert      = 32 << 10 // bytes of one of them
+	MaxCert      = 32 << 10 // bytes of one certificate of an authority
 	MaxKey       = 4 << 10  // bytes of a key of a log
 )
 

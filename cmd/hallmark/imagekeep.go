@@ -91,14 +91,10 @@ func (r *signRun) unattached(t *target, serialised []byte, kept string, err erro
 		fmt.Fprintf(r.e.stderr, "%s\n", serialised)
 		next = "the signature is public, and its bundle is printed above: save it in a file, then " + r.pushCommand(t, "FILE")
 	}
-	var refused *check.Error
-	if errors.As(err, &refused) {
-		if refused.Next != "" {
-			next = refused.Next + "; then " + next
-		}
-		return refused.WithNext(next)
+	if _, ok := errors.AsType[*check.Error](err); !ok {
+		err = &check.Error{Check: check.OCI, Err: err}
 	}
-	return &check.Error{Check: check.OCI, Err: err, Next: next}
+	return public(err, next)
 }
 
 // pushCommand attaches a bundle that was made, wherever it is run.

@@ -135,7 +135,7 @@ func problem(b oci.Branch) string {
 }
 
 // maxRemarks bounds the warnings of one kind.
-const maxRemarks = 10 // unit: lines; the others are counted
+const maxRemarks = 10 // unit: warnings of one kind; the others are counted
 
 // remarks are warnings of one kind, of which there may be very many.
 type remarks struct {

@@ -23,10 +23,6 @@ type findOptions struct {
 	limit                           int
 }
 
-// maxLimit bounds --limit. A search index answers with all that it names at once,
-// 83 bytes for each entry, and more is refused as usage.
-const maxLimit = 1_000_000
-
 func newLogFind(e *env, done *outcome) *cobra.Command {
 	var o findOptions
 	cmd := logCommand(e, done, &cobra.Command{
@@ -64,8 +60,8 @@ func (o *findOptions) query(ctx context.Context, e *env) (q read.Query, err erro
 	if len(given) != 1 {
 		return q, usage("want one of --email, --digest, --key and --repo, got %d", len(given)).WithNext("hallmark log find --email alice@example.com")
 	}
-	if o.limit < 0 || o.limit > maxLimit {
-		return q, usage("--limit is %d, want 1 to %d", o.limit, maxLimit)
+	if o.limit < 0 {
+		return q, usage("--limit is %d, want 1 or more", o.limit)
 	}
 	q = read.Query{Subject: o.email, Repo: o.repo, Limit: o.limit}
 	if o.since != "" {
@@ -181,16 +177,10 @@ func (o *findOptions) show(found iter.Seq2[*read.Entry, error], note read.Note, 
 
 // goOn says how to go on where a bound was reached.
 func (o *findOptions) goOn(err error) error {
-	refused, ok := err.(*check.Error)
-	if !ok || check.Of(err) != check.Incomplete {
+	left, ok := errors.AsType[read.LeftOut](err)
+	refused, isCheck := err.(*check.Error)
+	if !ok || !isCheck {
 		return err
 	}
-	left, counted := errors.AsType[read.LeftOut](err)
-	switch {
-	case counted && left.Hits <= maxLimit:
-		return refused.WithNext(fmt.Sprintf("look at all of them with --limit %d", left.Hits))
-	case counted && left.Looked < maxLimit, !counted && refused.Rule == "LM-3" && o.limit < maxLimit:
-		return refused.WithNext(fmt.Sprintf("look at more of them with --limit %d", maxLimit))
-	}
-	return refused
+	return refused.WithNext(fmt.Sprintf("look at all of them with --limit %d", left.Hits))
 }

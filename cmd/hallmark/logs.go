@@ -158,7 +158,7 @@ func (b *logbook) failures(log string, err error) (failed failures) {
 
 // maxFailures bounds how many errors of one check are shown of a log; the rest is
 // counted.
-const maxFailures = 10
+const maxFailures = 10 // errors of one check that are shown of one log
 
 // fewFailures are the errors of many entries of a log.
 type fewFailures struct {

@@ -276,7 +276,7 @@ func (l *lookout) fail(ctx context.Context, log string, err error) {
 	if !l.out.json || l.unheard != nil || ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
 		return
 	}
-	j := failureJSON{Schema: schema, Log: log, Check: check.Of(err), Error: printable(err.Error(), 1024)}
+	j := failureJSON{Schema: schema, Log: log, Check: check.Of(err), Error: reason(err, 1024)}
 	if refused, ok := errors.AsType[*check.Error](err); ok {
 		j.Next = printable(refused.Next, 1024)
 	}

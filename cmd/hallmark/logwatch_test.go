@@ -118,14 +118,14 @@ func TestLogWatch_ER5_NobodyHears(t *testing.T) {
 
 // A trigger ends a run when a text is written to it.
 type trigger struct {
-	bytes.Buffer
+	said bytes.Buffer
 	text string
 	end  context.CancelFunc
 }
 
 func (w *trigger) Write(p []byte) (int, error) {
-	n, err := w.Buffer.Write(p)
-	if strings.Contains(w.String(), w.text) {
+	n, err := w.said.Write(p)
+	if strings.Contains(w.said.String(), w.text) {
 		w.end()
 	}
 	return n, err
@@ -143,8 +143,8 @@ func TestLogWatch_ER5_Interrupted(t *testing.T) {
 				defer cancel()
 				var out bytes.Buffer
 				errs := &trigger{text: otherLogFails, end: cancel} // said when the first look is over
-				if got := w.run(ctx, &out, errs, follow...); got != want || !strings.Contains(errs.String(), "hallmark: interrupted") || !strings.Contains(out.String(), stdout) {
-					t.Errorf("exit status %d, want %d\n%s%s", got, want, &out, errs)
+				if got := w.run(ctx, &out, errs, follow...); got != want || !strings.Contains(errs.said.String(), "hallmark: interrupted") || !strings.Contains(out.String(), stdout) {
+					t.Errorf("exit status %d, want %d\n%s%s", got, want, &out, &errs.said)
 				}
 			}
 			interrupt(exitNews, map[string]string{"text": "alice@example.com"}[name])
@@ -170,7 +170,7 @@ func TestLogWatch_ER5_QuietMovesLast(t *testing.T) {
 		cancel()
 	}
 	if got := w.run(ctx, io.Discard, errs, "-q", "--follow", "--every", "1h"); got != exitNews || len(states()) != 1 {
-		t.Errorf("exit status %d and states %q, want %d and one\n%s", got, states(), exitNews, errs)
+		t.Errorf("exit status %d and states %q, want %d and one\n%s", got, states(), exitNews, &errs.said)
 	}
 	// A state that is not there tells again.
 	for _, file := range states() {
@@ -183,4 +183,20 @@ func TestLogWatch_ER5_QuietMovesLast(t *testing.T) {
 	}
 	w.want(exitNews, "", otherLogFails, "-q")
 	w.want(check.ExitNo, "", otherLogFails, "-q")
+}
+
+// Of many errors of one kind the first are shown, and each kind counts for the status.
+func TestLM3_FewFailures(t *testing.T) {
+	var few fewFailures
+	if few.add(nil); few.err() != nil {
+		t.Errorf("got %v of nothing", few.err())
+	}
+	for range 2 * maxFailures {
+		few.add(check.Refuse("", check.Net, "down"))
+	}
+	few.add(check.Refuse("", check.Server, "lies"))
+	err := few.err()
+	if all := err.(failures); len(all) != maxFailures+2 || !strings.Contains(err.Error(), "net: and 10 more errors like these") || exitStatus(err) != check.ExitNo {
+		t.Errorf("got %d: %v", len(all), err)
+	}
 }

@@ -69,7 +69,7 @@ func verbOf(item rescue.Item) string {
 }
 
 // maxUnfinished is how many items people are shown.
-const maxUnfinished = 10 // items that are shown
+const maxUnfinished = 10 // unfinished signatures that people are shown; the others are counted
 
 // writeUnfinished writes a line for each item in a form that takes a word and a text.
 func writeUnfinished(w io.Writer, list []unfinishedJSON, form string) error {

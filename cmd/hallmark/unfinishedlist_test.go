@@ -96,11 +96,17 @@ func TestUnfinished_IsMentioned(t *testing.T) {
 
 // Of many, ten are shown and the rest is counted.
 func TestUnfinished_ManyAreCounted(t *testing.T) {
-	var b strings.Builder
-	if err := writeUnfinished(&b, make([]unfinishedJSON, 1000), "%s %s\n"); err != nil {
-		t.Fatal(err)
-	}
-	if text := b.String(); strings.Count(text, "\n") != 11 || !strings.HasSuffix(text, "unfinished and 990 more\n") {
-		t.Errorf("got %s", text)
+	for n, more := range map[int]string{maxUnfinished: "", maxUnfinished + 1: "unfinished and 1 more\n", 1000: "unfinished and 990 more\n"} {
+		var b strings.Builder
+		if err := writeUnfinished(&b, make([]unfinishedJSON, n), "%s %s\n"); err != nil {
+			t.Fatal(err)
+		}
+		shown, counted := b.String(), strings.Contains(b.String(), " more\n")
+		if counted {
+			shown = strings.TrimSuffix(shown, more)
+		}
+		if strings.Count(shown, "\n") != maxUnfinished || counted != (more != "") {
+			t.Errorf("%d items: got %s", n, b.String())
+		}
 	}
 }

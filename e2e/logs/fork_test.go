@@ -164,13 +164,12 @@ func TestLog_LG1_LG2_LG3_F42_Misdeeds(t *testing.T) {
 		s.sign(t, g, "after")
 		info := append([]string{"log", "info"}, on...)
 		verify := append([]string{"log", "verify", bundle}, on...)
-		commands := [][]string{info, verify}
+		find := append([]string{"log", "find", "--email", s.email}, on...)
+		commands := [][]string{info, verify, append([]string{"log", "watch", "--identity", s.email}, on...)}
 		if g.number == 2 {
-			// In the first generation these ask for entries, not for heads.
-			commands = append(commands, append([]string{"log", "get", "0"}, on...),
-				append([]string{"log", "find", "--email", s.email}, on...))
+			// In the first generation this asks for an entry, not for heads.
+			commands = append(commands, append([]string{"log", "get", "0"}, on...), find)
 		}
-		commands = append(commands, append([]string{"log", "watch", "--identity", s.email}, on...))
 		s.run(t, 0, info...)
 		old := s.heads(t, g)
 
@@ -210,7 +209,6 @@ func TestLog_LG1_LG2_LG3_F42_Misdeeds(t *testing.T) {
 		}
 		// One who lost what was remembered has the index.
 		stranger = newScene(t)
-		find := append([]string{"log", "find", "--email", s.email}, on...)
 		stranger.run(t, 0, find...)
 		indexed := s.heads(t, g)
 		for _, file := range stranger.remembered(t) {

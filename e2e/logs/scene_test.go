@@ -168,7 +168,7 @@ func statusOf(check string) int {
 	switch check {
 	case "usage":
 		return 2
-	case "net", "fs", "trustroot":
+	case "net", "fs", "trustroot", "limit":
 		return 3
 	case "not_found":
 		return 4

@@ -115,6 +115,7 @@ func others() map[string]string {
 		"oidc.maxSeconds":               "the last time that is computed with",
 		"sct.maxMillis":                 "the last time that X.509 can say",
 		"oci.maxRounds":                 "how often something is tried",
+		"oci.maxWaits":                  "how often a layout that another process writes to is waited for",
 		"hallmark-log-upload.maxOrders": "how many forms of its own entry the program computes",
 		"read.maxBatch":                 "what the API allows in one question",
 		"set.maxExact":                  "the last integer that JSON has exactly",

@@ -135,7 +135,7 @@ func (s *source) group(pkg, where string, d *ast.GenDecl) {
 // sentence of a comment such as "maxX bounds the files of an archive."
 func describe(name string, d *ast.GenDecl, v *ast.ValueSpec) string {
 	if text := strings.TrimSpace(v.Comment.Text()); text != "" {
-		return text
+		return strings.TrimPrefix(text, "unit: ")
 	}
 	doc := v.Doc.Text()
 	if !d.Lparen.IsValid() {
@@ -178,11 +178,11 @@ func (s *source) value(c *declared) string {
 	case !strings.HasPrefix(c.comment, "bytes"):
 		return grouped(n)
 	case n >= 1<<30 && n%(1<<30) == 0:
-		return fmt.Sprintf("%d Gi", n>>30)
+		return grouped(n>>30) + " Gi"
 	case n >= 1<<20 && n%(1<<20) == 0:
-		return fmt.Sprintf("%d Mi", n>>20)
+		return grouped(n>>20) + " Mi"
 	case n >= 1<<10 && n%(1<<10) == 0:
-		return fmt.Sprintf("%d Ki", n>>10)
+		return grouped(n>>10) + " Ki"
 	}
 	return grouped(n)
 }

@@ -61,7 +61,6 @@ const (
 	OCI          Check = "oci"           // registry content
 	FS           Check = "fs"            // file system
 	NotFound     Check = "not_found"     // no signature found
-	Incomplete   Check = "incomplete"    // a documented bound was reached before everything was looked at
 	Internal     Check = "internal"      // broken invariant
 )
 
@@ -82,7 +81,7 @@ func (c Check) Exit() int {
 	switch c {
 	case Usage:
 		return ExitUsage
-	case Net, FS, TrustRoot, Incomplete, Limit,
+	case Net, FS, TrustRoot, Limit,
 		TUFSig, TUFRollback, TUFFreeze, TUFMix, TUFHash, TUFLimit, TUFPath:
 		return ExitUndecided
 	case NotFound:

@@ -59,7 +59,7 @@ func FileName(origin string, logID []byte) string {
 // maxKept bounds the files of one kind about one origin. A log that grows in two
 // ways contradicts itself anew at every look, and the first contradictions prove
 // as much as the rest: when there are so many, no further one is kept.
-const maxKept = 100
+const maxKept = 100 // files of evidence of one kind about one tree
 
 // Accuse keeps evidence below a directory and returns the refusal, whose next
 // step names the file first. The same evidence is kept once. Without a directory the

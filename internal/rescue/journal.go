@@ -3,6 +3,7 @@ package rescue
 import (
 	"bufio"
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -19,9 +20,9 @@ import (
 	"github.com/hallmarksign/hallmark/internal/strictjson"
 )
 
-// maxLine bounds a line of a journal, in bytes: a bundle and some words. What is
+// maxLine bounds a line of a journal: a bundle and some words. What is
 // longer is not of a journal that was written here.
-const maxLine = bundle.MaxSize + 64<<10
+const maxLine = bundle.MaxSize + 64<<10 // bytes of a line of a journal, with its end
 
 // A line of a journal says that a signature is about to be sent, or that it is done.
 type line struct {
@@ -94,6 +95,26 @@ func unlockGone(l *flock.Flock) {
 	_ = l.Unlock()
 }
 
+// makeRoom is what helps where nothing can be written to a file that could be made.
+const makeRoom = "make room on its disk, or name another folder in HALLMARK_STATE_DIR"
+
+// Room makes room for what will be written down, in bytes, so that a full disk is known
+// before there is something to write.
+func (j *Journal) Room(bytes int) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	zeros := make([]byte, 64<<10) // no line begins with one
+	for at, end := j.size, j.size+int64(bytes); at < end; {
+		n, err := j.file.WriteAt(zeros[:min(int64(len(zeros)), end-at)], at)
+		if err != nil {
+			_ = j.file.Truncate(j.size)
+			return j.store.refuse(err).WithNext(makeRoom)
+		}
+		at += int64(n)
+	}
+	return nil
+}
+
 // Sending writes down a signature that is about to be sent; when it returns, that
 // survives a power cut. It returns the id for Done.
 func (j *Journal) Sending(key, name string, partial []byte) (int, error) {
@@ -110,7 +131,7 @@ func (j *Journal) Sending(key, name string, partial []byte) (int, error) {
 		err = j.sync(mine)
 	}
 	if err != nil {
-		return 0, j.store.refuse(err)
+		return 0, j.store.refuse(err).WithNext(makeRoom)
 	}
 	return id, nil
 }
@@ -170,6 +191,22 @@ func (j *Journal) Close() {
 	unlockGone(j.lock)
 }
 
+// alone keeps other runs from looking at journals: to look at one, its lock is taken,
+// which must not be mistaken for that of a run that is alive.
+func (s *Store) alone() (unlock func(), err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	l := flock.New(s.dir+".lock", flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o600))
+	if _, err := l.TryLockContext(ctx, 2*time.Millisecond); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		_ = l.Close()
+		if ctx.Err() != nil {
+			err = errors.New("another run has been reading it for half a minute")
+		}
+		return nil, s.refuse(err)
+	}
+	return func() { _ = l.Unlock() }, nil
+}
+
 // leftIn returns what a journal holds whose run has ended; one that holds nothing is
 // removed.
 func (s *Store) leftIn(path string, modified time.Time) (items []Item, err error) {
@@ -183,6 +220,11 @@ func (s *Store) leftIn(path string, modified time.Time) (items []Item, err error
 // with calls do while a journal is locked whose run has ended, and then removes one
 // that holds nothing more. Nothing is done for one whose run is alive.
 func (s *Store) with(path string, do func() error) error {
+	unlock, err := s.alone()
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	l := lockOf(path)
 	held, err := l.TryLock()
 	if err != nil && !errors.Is(err, errors.ErrUnsupported) {

@@ -26,7 +26,7 @@ import (
 
 // maxFiles bounds what lies in the folder, in files: more are refused before anything
 // is signed, never removed.
-const maxFiles = 10_000
+const maxFiles = 10_000 // files in the folder of unfinished signatures
 
 // folder is the name of the folder.
 const folder = "unfinished"

@@ -271,3 +271,65 @@ func TestOpen_Refuses(t *testing.T) {
 		}
 	}
 }
+
+// A run that looks at what was left does not hide it from another that looks too.
+func TestList_ByManyAtOnce(t *testing.T) {
+	s := open(t)
+	j := begin(t, s)
+	if _, err := j.Sending("ab", "a", []byte(`{}`)); err != nil {
+		t.Fatal(err)
+	}
+	j.Close()
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 50 {
+				if items, err := s.List(); err != nil || len(items) != 1 {
+					t.Errorf("%d items, %v; want 1", len(items), err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// A journal in which room was made is read as any other, also when a run was killed.
+func TestJournal_Room(t *testing.T) {
+	s := open(t)
+	j := begin(t, s)
+	if err := j.Room(100_000); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := j.Sending("ab", "a", []byte(`{}`)); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := j.file.Stat(); err != nil || info.Size() != 100_000 {
+		t.Errorf("%d bytes, %v; want 100000", info.Size(), err)
+	}
+	j.Close()
+	items := list(t, s)
+	if len(items) != 1 {
+		t.Fatalf("%d items, want 1", len(items))
+	}
+	if err := s.Remove(items[0]); err != nil {
+		t.Fatal(err)
+	}
+	if got := files(t, s); len(got) != 0 {
+		t.Errorf("left %q", got)
+	}
+}
+
+func TestJournal_NoRoom(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	j := begin(t, open(t))
+	defer j.Close()
+	_ = j.file.Close()
+	j.file = full
+	if err := j.Room(1); check.Of(err) != check.FS {
+		t.Errorf("got %v, want check fs", err)
+	}
+}

@@ -24,8 +24,8 @@ import (
 // Bounds of an answer (LM-4): ten certificates of 32 KiB in PEM, in JSON.
 const (
 	maxBody  = 512 << 10 // bytes of the answer of the certificate authority
-	maxChain = 10        // certificates in that answer
-	maxCert  = 32 << 10  // bytes of one of them
+	maxChain = 10        // certificates in the answer of the certificate authority
+	maxCert  = 32 << 10  // bytes of one certificate in the answer of the certificate authority
 )
 
 // Bounds of a new certificate.

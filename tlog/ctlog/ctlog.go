@@ -26,10 +26,10 @@ import (
 )
 
 const (
-	maxAnswer = 32 << 20 // bytes of some hundred entries with their chains
+	maxAnswer = 32 << 20 // bytes of an answer with some hundred entries and their chains
 	maxHead   = 16 << 10 // bytes of a tree head, which is kept
 	maxBatch  = 256      // entries of one question; logs may answer with fewer
-	maxTile   = 32 << 20 // bytes of 256 entries, whose chains are not in it
+	maxTile   = 32 << 20 // bytes of a tile of 256 entries, whose chains are not in it
 )
 
 // Config is optional.

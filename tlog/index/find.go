@@ -59,7 +59,7 @@ func (x *Index) Find(ctx context.Context, log *read.V2, q read.Query) iter.Seq2[
 			}
 		}
 		if all > len(list) {
-			yield(nil, read.LeftOut{Hits: all, Looked: len(list)}.Incomplete())
+			yield(nil, read.LeftOut{Hits: all, Looked: len(list)}.Refusal())
 		}
 	}
 }

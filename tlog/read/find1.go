@@ -10,23 +10,18 @@ import (
 	"maps"
 	"strings"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/hallmarksign/hallmark/internal/check"
 	"github.com/hallmarksign/hallmark/internal/strictjson"
 	"github.com/hallmarksign/hallmark/tlog"
 )
 
-// MaxHits bounds how many entries that a search index names are fetched and proved
-// for one question, if Query.Limit does not. The rest is left out, and an error of
-// check incomplete says so.
-const MaxHits = 10_000
+// MaxHits bounds what is fetched and proved for one question, if Query.Limit does
+// not. The rest is left out, and an error of check limit says so.
+const MaxHits = 10_000 // entries that a search index names and that are looked at
 
-// maxNamed bounds an answer of the search index, in bytes; an id takes 83. It can't
-// be asked for a part, so a longer answer is an error of check incomplete.
-const maxNamed = 16 << 20
-
-const idSize = len(`"",`) + 80
+// maxNamed bounds an answer of the search index. It can't be asked for a part, so a
+// longer answer is an error of check limit.
+const maxNamed = 22 << 20 // bytes of an answer of the search index: strictjson.MaxElements ids
 
 // A Note is told what was left out and why; text from outside is quoted in it.
 // It may be nil.
@@ -47,8 +42,8 @@ func (l LeftOut) Error() string {
 	return fmt.Sprintf("%d entries are named, and %d of them were not looked at", l.Hits, l.Hits-l.Looked)
 }
 
-// Incomplete returns the refusal of a search that reached its bound.
-func (l LeftOut) Incomplete() error { return check.Refuse("LM-3", check.Incomplete, "%w", l) }
+// Refusal returns the refusal of a search that reached its bound.
+func (l LeftOut) Refusal() error { return check.Refuse("LM-3", check.Limit, "%w", l) }
 
 // Find asks the search index of the log and fetches and verifies every entry
 // that it names. What the index claims is not believed: entries that do not
@@ -76,7 +71,7 @@ func (l *V1) Find(ctx context.Context, q Query, note Note) iter.Seq2[*Entry, err
 				return
 			}
 		}
-		if all > len(ids) && !yield(nil, LeftOut{all, len(ids)}.Incomplete()) {
+		if all > len(ids) && !yield(nil, LeftOut{all, len(ids)}.Refusal()) {
 			return
 		}
 		// A log that contradicts what was seen of it may hide what it does not name.
@@ -148,37 +143,39 @@ func (l *V1) Named(ctx context.Context, q Query) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	most := max(maxNamed, q.Limit*idSize)
-	data, err := l.askFor(ctx, "index/retrieve", question, "search index", int64(most))
+	data, err := l.askFor(ctx, "index/retrieve", question, "search index", maxNamed)
+	var ids []string
+	if err == nil {
+		err = strictjson.UnmarshalOpen(data, &ids)
+		if err != nil && check.Of(err) != check.Limit {
+			err = lied(err)
+		}
+	}
 	if check.Of(err) == check.Limit {
-		return nil, check.Refuse("LM-3", check.Incomplete, "search index names more entries for %q than fit into %d bytes", q.String(), most)
+		return nil, check.Refuse("LM-3", check.Limit, "search index names more entries for %q than are read: %v", q.String(), err).
+			WithNext("ask for something rarer, such as a digest")
 	}
 	if err != nil {
 		return nil, err
 	}
-	var ids []string
+	return once(ids)
+}
+
+// once checks ids and returns each once.
+func once(ids []string) ([]string, error) {
 	seen := map[string]bool{}
-	err = strictjson.Read(data, func(d *jsontext.Decoder) error {
-		return strictjson.Items(d, most/len(`"",`), func(int) error {
-			id, err := strictjson.Text(d, 80)
-			if err != nil {
-				return err
-			}
-			id = strings.ToLower(id)
-			if !tlog.IsID(id) {
-				return check.Refuse("SG-12", check.Server, "search index names the entry %q, want 64 or 80 hexadecimal digits", strictjson.Clip(id))
-			}
-			if !seen[id] {
-				seen[id] = true
-				ids = append(ids, id)
-			}
-			return nil
-		})
-	})
-	if err != nil && check.Of(err) != check.Server {
-		err = lied(err)
+	out := ids[:0]
+	for _, id := range ids {
+		id = strings.ToLower(id)
+		if !tlog.IsID(id) {
+			return nil, check.Refuse("SG-12", check.Server, "search index names the entry %q, want 64 or 80 hexadecimal digits", strictjson.Clip(id))
+		}
+		if !seen[id] {
+			seen[id] = true
+			out = append(out, id)
+		}
 	}
-	return ids, err
+	return out, nil
 }
 
 // question is what the search index is asked.
@@ -205,7 +202,7 @@ func isEmail(s string) bool { return strings.Contains(s, "@") && !strings.Contai
 
 // retrieve asks for several entries at once, and for half of them where the answer
 // is too long: anybody can log long entries beside others. What is too long alone
-// is in large, with an error of check incomplete. Nothing of the answer is believed
+// is in large, with an error of check limit. Nothing of the answer is believed
 // yet, not even that these are the entries.
 func retrieve[T comparable](ctx context.Context, l *V1, by string, list []T) (found []tlog.Answer, large map[T]error, err error) {
 	data, err := l.ask(ctx, "log/entries/retrieve", map[string]any{by: list}, "entries to retrieve")
@@ -216,7 +213,7 @@ func retrieve[T comparable](ctx context.Context, l *V1, by string, list []T) (fo
 	case check.Of(err) != check.Limit:
 		return nil, nil, err
 	case len(list) == 1:
-		err := check.Refuse("LM-1", check.Incomplete, "entry %v has more than the %d bytes that are read of one, and was not looked at", list[0], tlog.MaxAnswer)
+		err := check.Refuse("LM-1", check.Limit, "entry %v has more than the %d bytes that are read of one, and was not looked at", list[0], tlog.MaxAnswer)
 		return nil, map[T]error{list[0]: err}, nil
 	}
 	large = map[T]error{}
@@ -279,7 +276,7 @@ func Total(shards []Shard) (n int64) {
 // verified. An entry that is missing or does not verify ends it with an error, and
 // so does one that has another place in its tree than its global index says: a log
 // that shows one entry under two indexes hides another. One that is too long is
-// an error of check incomplete, beside the others.
+// an error of check limit, beside the others.
 func (l *V1) Scan(ctx context.Context, shards []Shard, from, to int64) iter.Seq2[*Entry, error] {
 	return func(yield func(*Entry, error) bool) {
 		for from < to {

@@ -14,6 +14,7 @@ import (
 	"github.com/hallmarksign/hallmark/bundle"
 	"github.com/hallmarksign/hallmark/internal/check"
 	"github.com/hallmarksign/hallmark/internal/sigtest"
+	"github.com/hallmarksign/hallmark/internal/strictjson"
 	"github.com/hallmarksign/hallmark/tlog"
 )
 
@@ -127,7 +128,7 @@ func TestLM3_FindLeavesOut(t *testing.T) {
 		}
 		for _, err := range errs {
 			left, ok := errors.AsType[LeftOut](err)
-			if check.Of(err) != check.Incomplete || !ok || left != (LeftOut{2, 1}) || check.Of(err).Exit() != check.ExitUndecided {
+			if check.Of(err) != check.Limit || !ok || left != (LeftOut{2, 1}) || check.Of(err).Exit() != check.ExitUndecided {
 				t.Errorf("limit %d: got %v, want that 1 of 2 was left out", limit, err)
 			}
 		}
@@ -138,23 +139,18 @@ func TestLM3_FindLeavesOut(t *testing.T) {
 	}
 	v.index[alice][0] = id(two)
 	got, _, errs := find(t, v, Query{Subject: alice})
-	if len(got) != 1 || len(errs) != MaxHits || check.Of(errs[MaxHits-1]) != check.Incomplete {
+	if len(got) != 1 || len(errs) != MaxHits || check.Of(errs[MaxHits-1]) != check.Limit {
 		t.Errorf("got %v and %d errors, want what fits and one about the rest", got, len(errs))
 	}
 	// An index that names more than is read of one answer.
-	v.fault = rewrite("/index/retrieve", func(string) string {
-		return "[" + strings.Repeat(`"`+id(one)+`",`, maxNamed/idSize) + `"` + id(two) + `"]`
-	})
-	if _, _, errs := find(t, v, Query{Subject: alice}); len(errs) != 1 || check.Of(errs[0]) != check.Incomplete || rule(errs[0]) != "LM-3" {
-		t.Errorf("got %v, want check incomplete", errs)
-	}
-	if got, _, errs := find(t, v, Query{Subject: alice, Limit: 2 * maxNamed / idSize}); len(got) != 2 || len(errs) != 0 {
-		t.Errorf("a larger limit: got %v, %v", got, errs)
-	}
-	// Items without end are not kept.
-	v.fault = rewrite("/index/retrieve", func(string) string { return "[" + strings.Repeat(`"",`, maxNamed/3-1) + `""]` })
-	if _, _, errs := find(t, v, Query{Subject: alice}); len(errs) != 1 || rule(errs[0]) != "SG-12" {
-		t.Errorf("got %v, want that the first id is refused", errs)
+	for name, answer := range map[string]string{
+		"bytes": "[" + strings.Repeat(`"`+id(one)+`",`, maxNamed/83) + `"` + id(two) + `"]`,
+		"items": "[" + strings.Repeat(`"",`, strictjson.MaxElements) + `""]`,
+	} {
+		v.fault = rewrite("/index/retrieve", func(string) string { return answer })
+		if _, _, errs := find(t, v, Query{Subject: alice}); len(errs) != 1 || check.Of(errs[0]) != check.Limit || rule(errs[0]) != "LM-3" {
+			t.Errorf("%s: got %v, want check limit", name, errs)
+		}
 	}
 }
 
@@ -172,13 +168,13 @@ func TestLM1_LongEntries(t *testing.T) {
 	two := v.sign(1, "two")
 	v.index[alice] = []string{id(one), id(a), id(b), id(c), id(d), id(huge), id(two)}
 	got, notes, errs := find(t, v, Query{Subject: alice})
-	if len(got) != 2 || len(notes) != 4 || len(errs) != 1 || check.Of(errs[0]) != check.Incomplete || !strings.Contains(errs[0].Error(), id(huge)) {
+	if len(got) != 2 || len(notes) != 4 || len(errs) != 1 || check.Of(errs[0]) != check.Limit || !strings.Contains(errs[0].Error(), id(huge)) {
 		t.Errorf("got %v, %d notes, %v", got, len(notes), errs)
 	}
 	shards := must(v.v1(nil).Shards(t.Context()))
 	n := 0
 	for e, err := range v.v1(nil).Scan(t.Context(), shards, one.LogIndex, two.LogIndex+1) {
-		if err == nil && e.Raw.LogIndex != one.LogIndex+int64(n) || (err != nil) != (n == 1) || err != nil && check.Of(err) != check.Incomplete {
+		if err == nil && e.Raw.LogIndex != one.LogIndex+int64(n) || (err != nil) != (n == 1) || err != nil && check.Of(err) != check.Limit {
 			t.Errorf("%d: got %v", n, err)
 		}
 		n++

@@ -42,7 +42,7 @@ func (w *Watcher) first(ctx context.Context, r *read.V1, state *State, log strin
 	if w.asks() {
 		err := p.ask(ctx)
 		// An index that says too much, or that there is not, is no reason to look away.
-		if c := check.Of(err); c != check.Incomplete && c != check.NotFound {
+		if c := check.Of(err); c != check.Limit && c != check.NotFound {
 			return err
 		}
 		w.note("the search index can't be used, so the entries of the log are read: " + err.Error())
@@ -167,7 +167,7 @@ func (p *pass1) ask(ctx context.Context) error {
 		}
 	}
 	if left > 0 {
-		p.yield(nil, check.Refuse("LM-3", check.Incomplete, "search index names %d more entries than the %d that one pass looks at; they are left for the next", left, most).
+		p.yield(nil, check.Refuse("LM-3", check.Limit, "search index names %d more entries than the %d that one pass looks at; they are left for the next", left, most).
 			WithNext("run the same command again until nothing is left"))
 		return nil
 	}
@@ -193,7 +193,7 @@ func (p *pass1) named(ctx context.Context) (named [][]string, err error) {
 		n += len(ids)
 	}
 	if n > maxHandled {
-		return nil, check.Refuse("LM-3", check.Incomplete, "search index names %d entries, at most %d can be remembered", n, maxHandled)
+		return nil, check.Refuse("LM-3", check.Limit, "search index names %d entries, at most %d can be remembered", n, maxHandled)
 	}
 	return named, nil
 }
@@ -222,7 +222,7 @@ func (p *pass1) hit(h read.Hit) bool {
 		if !p.yield(nil, h.Err) {
 			return false
 		}
-		if check.Of(h.Err) != check.Incomplete {
+		if check.Of(h.Err) != check.Limit {
 			return true
 		}
 	case h.Entry != nil && !p.report(h.Entry):
@@ -281,7 +281,7 @@ func (p *pass1) scan(ctx context.Context, s read.Shard, n int64) error {
 	at := p.at.Trees[s.Tree]
 	for e, err := range p.r.Scan(ctx, p.shards, s.First+at, s.First+at+n) {
 		switch {
-		case check.Of(err) == check.Incomplete: // it is too long
+		case check.Of(err) == check.Limit: // it is too long
 			if !p.yield(nil, err) {
 				return errStopped
 			}
@@ -314,13 +314,13 @@ func (p *pass1) entry(e *read.Entry) bool {
 
 // left says that a pass ended before all was looked at.
 func left(n, most int64) error {
-	return check.Refuse("LM-3", check.Incomplete, "%d entries are left to look at, after the %d that one pass reads", n, most).
+	return check.Refuse("LM-3", check.Limit, "%d entries are left to look at, after the %d that one pass reads", n, most).
 		WithNext("run the same command again until nothing is left")
 }
 
 // tooMany is the error of a first pass over so many entries that one pass can't
 // read them.
 func tooMany(n, most int64) error {
-	return check.Refuse("LM-3", check.Incomplete, "log has %d entries to look at, and one pass reads %d at most", n, most).
+	return check.Refuse("LM-3", check.Limit, "log has %d entries to look at, and one pass reads %d at most", n, most).
 		WithNext(fmt.Sprintf("choose where to begin: at a date, or at an index (the log is at %d)", n))
 }

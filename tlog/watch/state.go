@@ -27,16 +27,15 @@ const (
 
 	// maxState bounds the file, in bytes. A state that would be longer is not
 	// stored, which is an error, so that the next run reports again what this one did.
-	maxState = 64 << 20
+	maxState = 64 << 20 // bytes of a file with the state of a watch
 
 	// maxHandled bounds how many entries of one log of the first generation are
 	// remembered, each by its leaf hash. If its search index names more, its entries
 	// are read instead.
-	maxHandled = 1 << 18
+	maxHandled = 1 << 18 // entries of one log that a watch remembers
 
-	// maxTrees bounds the trees of one log in a file; a log is refused before that
-	// (package read).
-	maxTrees = 1024
+	// A log with so many trees is refused before (package read).
+	maxTrees = 1024 // trees of one log in the state of a watch
 )
 
 // A State says how far the passes over each log are. It moves on in memory as

@@ -222,8 +222,8 @@ func TestSearchIndexOfFirstLog(t *testing.T) {
 		t.Errorf("got %v, %v", got, err)
 	}
 	w.MaxScan = 2
-	if got, err := v.pass(w, 1); check.Of(err) != check.Incomplete || len(got) != 0 {
-		t.Errorf("got %v, %v, want check incomplete", got, err)
+	if got, err := v.pass(w, 1); check.Of(err) != check.Limit || len(got) != 0 {
+		t.Errorf("got %v, %v, want check limit", got, err)
 	}
 	w.MaxScan, w.Since = 0, v.Clock.Now().Add(time.Hour)
 	if got, err := v.pass(w, 1); err != nil || len(got) != 0 {
