@@ -83,7 +83,7 @@ func logsFor(v *verb, f fault) []logKind {
 }
 
 // every is the distance of the cells of the sample, besides those of key.
-const every = 17
+const every = 23
 
 // sample is the part of the matrix that each run of the tests goes through: fixed
 // cells, none of which waits for a client to lose patience.
