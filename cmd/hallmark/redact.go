@@ -13,7 +13,7 @@ import (
 type redacting struct{ w io.Writer }
 
 func (r redacting) Write(p []byte) (int, error) {
-	if _, err := io.WriteString(r.w, fetch.Redact(string(p))); err != nil {
+	if _, err := r.w.Write([]byte(fetch.Redact(string(p)))); err != nil {
 		return 0, err
 	}
 	return len(p), nil

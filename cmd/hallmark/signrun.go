@@ -37,7 +37,7 @@ func (r *signRun) sign(ctx context.Context, tokens oidc.Provider) (outcome, erro
 	if err != nil {
 		return outcome{}, err
 	}
-	if r.keeper, err = newKeeper(store, r.targets); err != nil {
+	if r.keeper, err = newKeeper(store); err != nil {
 		return outcome{}, err
 	}
 	defer r.keeper.journal.Close()

@@ -38,10 +38,6 @@ func (t *target) key() string {
 	return rescue.Key(sum[:])
 }
 
-// journalRoom is the room in a journal for a signature, in bytes, besides its statement:
-// certificate and timestamp.
-const journalRoom = 8 << 10
-
 // A keeper writes down what is sent to a log, and keeps what can't be put in its place.
 type keeper struct {
 	store   *rescue.Store
@@ -51,13 +47,8 @@ type keeper struct {
 	ids map[string][]int // in the journal, by the name of the job
 }
 
-// newKeeper makes a keeper with room for the signatures of targets.
-func newKeeper(store *rescue.Store, targets []*target) (*keeper, error) {
-	var room int64
-	for _, t := range targets {
-		room += journalRoom + int64(len(t.statement))*4/3
-	}
-	journal, err := store.Begin(room)
+func newKeeper(store *rescue.Store) (*keeper, error) {
+	journal, err := store.Begin()
 	if err != nil {
 		return nil, err
 	}

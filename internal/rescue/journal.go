@@ -48,9 +48,8 @@ type Journal struct {
 	synced  int
 }
 
-// Begin makes the journal of a run, with room in bytes for what it will hold: a disk
-// that is full shall say so before anything is signed.
-func (s *Store) Begin(room int64) (*Journal, error) {
+// Begin makes the journal of a run.
+func (s *Store) Begin() (*Journal, error) {
 	path := filepath.Join(s.dir, newName())
 	l := lockOf(path)
 	if held, err := l.TryLock(); err != nil && !errors.Is(err, errors.ErrUnsupported) {
@@ -63,24 +62,7 @@ func (s *Store) Begin(room int64) (*Journal, error) {
 		unlockGone(l)
 		return nil, s.refuse(err)
 	}
-	j := &Journal{store: s, path: path, lock: l, file: f, open: map[int]bool{}}
-	if err := j.makeRoom(room); err != nil {
-		j.Close()
-		return nil, s.refuse(err)
-	}
-	return j, nil
-}
-
-// makeRoom writes zeros, over which the lines go. They are no line, so that what
-// reads the journal ends there.
-func (j *Journal) makeRoom(room int64) error {
-	zeros := make([]byte, min(room, 1<<20))
-	for at := int64(0); at < room; at += int64(len(zeros)) {
-		if _, err := j.file.WriteAt(zeros[:min(int64(len(zeros)), room-at)], at); err != nil {
-			return err
-		}
-	}
-	return nil
+	return &Journal{store: s, path: path, lock: l, file: f, open: map[int]bool{}}, nil
 }
 
 // lockOf returns the lock of a journal, a file of its own beside it: where locks keep
