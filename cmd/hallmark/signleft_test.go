@@ -73,7 +73,14 @@ func TestSign_WhatIsInItsPlaceIsNotLeft(t *testing.T) {
 func TestSign_OfAnotherInstanceIsNotTakenUp(t *testing.T) {
 	w := newImageWorld(t)
 	file := w.file("app")
-	other := sigtest.New(t).Sign([]byte("content of app"), func(m *sigtest.Maker) { m.Bundle = func(b *bundle.Bundle) { b.Entries = nil } })
+	who, elsewhere := sigtest.Alice(), sigtest.New(t)
+	who.Issuer = w.Issuer().URL
+	elsewhere.Clock.Set(time.Now().Truncate(time.Second))
+	other := elsewhere.Sign([]byte("content of app"), func(m *sigtest.Maker) {
+		m.Who = &who
+		m.CA = elsewhere.NewCA("elsewhere")
+		m.Bundle = func(b *bundle.Bundle) { b.Entries = nil }
+	})
 	partial, err := other.Marshal()
 	if err != nil {
 		t.Fatal(err)
