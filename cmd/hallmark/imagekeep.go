@@ -88,17 +88,13 @@ func (r *signRun) unattached(t *target, serialised []byte, kept string, err erro
 	next := "run the same command again, or " + r.pushCommand(t, kept) +
 		": the signature was made and is kept; nothing will be logged twice"
 	if kept == "" {
-		fmt.Fprintf(r.e.stderr, "%s\n", serialised)
+		printBundle(r.e, serialised)
 		next = "the signature is public, and its bundle is printed above: save it in a file, then " + r.pushCommand(t, "FILE")
 	}
-	var refused *check.Error
-	if errors.As(err, &refused) {
-		if refused.Next != "" {
-			next = refused.Next + "; then " + next
-		}
-		return refused.WithNext(next)
+	if _, ok := errors.AsType[*check.Error](err); !ok {
+		err = &check.Error{Check: check.OCI, Err: err}
 	}
-	return &check.Error{Check: check.OCI, Err: err, Next: next}
+	return public(err, next)
 }
 
 // pushCommand attaches a bundle that was made, wherever it is run.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"regexp"
 	"slices"
@@ -13,10 +14,20 @@ import (
 type redacting struct{ w io.Writer }
 
 func (r redacting) Write(p []byte) (int, error) {
-	if _, err := io.WriteString(r.w, fetch.Redact(string(p))); err != nil {
+	if _, err := r.w.Write([]byte(fetch.Redact(string(p)))); err != nil {
 		return 0, err
 	}
 	return len(p), nil
+}
+
+// printBundle writes a bundle that can be kept nowhere else to standard error, just as
+// it is: base64 of JSON looks like a token.
+func printBundle(e *env, serialised []byte) {
+	w := e.stderr
+	if r, ok := w.(redacting); ok {
+		w = r.w
+	}
+	fmt.Fprintf(w, "%s\n", serialised)
 }
 
 // reason is the text of an error for standard output, where only it can hold what

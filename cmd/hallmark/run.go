@@ -80,6 +80,9 @@ func run(ctx context.Context, e *env) (status int) {
 		}
 		stopped, ok := errors.AsType[*interruption](err)
 		if !ok {
+			if _, ok := errors.AsType[published](err); ok {
+				report(e.stderr, err)
+			}
 			fmt.Fprintln(e.stderr, "hallmark: interrupted")
 			return check.ExitInterrupted
 		}

@@ -565,3 +565,24 @@ func TestM4_NoCrashShowsASecret(t *testing.T) {
 	}
 	s.search(t, ".", token)
 }
+
+// A bundle that can be kept nowhere else is printed as it is, though the payload in it
+// looks like a part of a token.
+func TestM1_PrintedBundlesAreWhole(t *testing.T) {
+	w := sigtest.New(t)
+	data, err := w.Attest(sigtest.Statement("app", []byte("app"), "https://example.com/t")).Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var errs bytes.Buffer
+	e := &env{stderr: redacting{&errs}}
+	fmt.Fprintf(e.stderr, "%s\n", data)
+	if errs.String() == string(data)+"\n" {
+		t.Errorf("nothing in the bundle looks like a token, so that this test shows nothing")
+	}
+	errs.Reset()
+	printBundle(e, data)
+	if got := errs.String(); got != string(data)+"\n" {
+		t.Errorf("got %s, want %s", got, data)
+	}
+}

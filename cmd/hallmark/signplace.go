@@ -13,6 +13,10 @@ import (
 // besides its statement: certificate, entries of two logs and two timestamps.
 const bundleRoom = 24 << 10
 
+// journalRoom is the room that is made for a signature in the journal, in bytes,
+// besides its statement: its certificate and a timestamp.
+const journalRoom = 8 << 10
+
 // reserve takes the place of every bundle, before any work is done: an entry in a log
 // can't be taken back when its bundle turns out to have no place (N1, N2, N3). A file
 // that is there already is left for later: it may be the signature that is wanted.

@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/hallmarksign/hallmark/bundle"
+	"github.com/hallmarksign/hallmark/internal/rescue"
 	"github.com/hallmarksign/hallmark/oci"
 	"github.com/hallmarksign/hallmark/oidc"
 	"github.com/hallmarksign/hallmark/sign"
@@ -24,8 +25,9 @@ type signRun struct {
 	targets  []*target
 	progress *progress
 	keeper   *keeper
-	unsure   []*target    // signed before, by somebody of whom only a login tells whether it is who signs now
-	sent     atomic.Int64 // signatures that a log is being asked for
+	left     []rescue.Item // what earlier runs did not finish
+	unsure   []*target     // signed before, by somebody of whom only a login tells whether it is who signs now
+	awaited  sync.Map      // the names of jobs that a log is being asked about
 }
 
 // sign finishes what earlier runs have begun, logs in, signs every target that is
@@ -35,7 +37,7 @@ func (r *signRun) sign(ctx context.Context, tokens oidc.Provider) (outcome, erro
 	if err != nil {
 		return outcome{}, err
 	}
-	if r.keeper, err = newKeeper(store, r.targets); err != nil {
+	if r.keeper, err = newKeeper(store); err != nil {
 		return outcome{}, err
 	}
 	defer r.keeper.journal.Close()
@@ -60,6 +62,9 @@ func (r *signRun) sign(ctx context.Context, tokens oidc.Provider) (outcome, erro
 	if err := r.canConsent(tokens); err != nil {
 		return outcome{}, err
 	}
+	if err := r.keeper.journal.Room(len(left) * (journalRoom + r.o.attest.room())); err != nil {
+		return outcome{}, err
+	}
 	r.watch(signer, left)
 	session, err := r.login(ctx, signer)
 	if err != nil {
@@ -81,11 +86,25 @@ func (r *signRun) watch(signer *sign.Signer, left []*target) {
 	signer.Sending = func(_ context.Context, job sign.Job, partial []byte) error {
 		return r.keeper.sending(keys[job.Name], job.Name, partial)
 	}
-	signer.Progress = func(step sign.Step, _ *sign.Job) {
+	signer.Progress = func(step sign.Step, job *sign.Job) {
 		if step == sign.StepLog {
-			r.sent.Add(1)
+			r.awaited.Store(job.Name, true)
 		}
 	}
+}
+
+// finishing says what a run that was interrupted still waits for.
+func (r *signRun) finishing() {
+	n := 0
+	r.awaited.Range(func(_, _ any) bool { n++; return true })
+	if n == 0 {
+		return
+	}
+	what := "a signature that is being published"
+	if n > 1 {
+		what = fmt.Sprintf("%d signatures that are being published", n)
+	}
+	r.o.output.say(r.e, "\nhallmark: finishing %s; press Ctrl-C again to stop at once", what)
 }
 
 // finish prints what was signed, in order.
@@ -104,19 +123,13 @@ func (r *signRun) finish() (outcome, error) {
 // others failed.
 func (r *signRun) all(ctx context.Context, session *sign.Session, left []*target) error {
 	step, stop := r.progress.wait("waiting for the log", len(left))
-	unwatch := context.AfterFunc(ctx, func() {
-		if n := r.sent.Load(); n > 0 {
-			r.o.output.say(r.e, "\nhallmark: finishing %d signatures that are being published; press Ctrl-C again to stop at once", n)
-		}
-	})
+	unwatch := context.AfterFunc(ctx, r.finishing)
 	problems := make([]error, len(left))
 	public := 0
 	err := session.Sign(ctx, jobs(left), func(res sign.Result) error {
 		step()
 		problems[res.Index] = named(left[res.Index].arg, r.settle(context.WithoutCancel(ctx), left[res.Index], res))
-		if res.Sent {
-			r.sent.Add(-1)
-		}
+		r.awaited.Delete(left[res.Index].arg)
 		if res.Sent && problems[res.Index] != nil {
 			public++
 		}
@@ -172,7 +185,7 @@ func (r *signRun) interrupted(problems []error, public int, err error) error {
 	}
 	said := fmt.Sprintf("%d of %d were signed; of the rest nothing is public", len(problems)-failed, len(problems))
 	if public > 0 {
-		said = fmt.Sprintf("%d of %d were signed; %d more are public, or may be, and are not finished", len(problems)-failed, len(problems), public)
+		said = fmt.Sprintf("%d of %d were signed; %d more may be public, and not finished", len(problems)-failed, len(problems), public)
 	}
 	return &interruption{err: err, said: said + ": run the same command again, it signs what is missing and logs nothing twice"}
 }

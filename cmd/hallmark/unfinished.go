@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"io/fs"
+	"slices"
 	"sync"
 
 	"github.com/hallmarksign/hallmark/bundle"
@@ -35,10 +38,6 @@ func (t *target) key() string {
 	return rescue.Key(sum[:])
 }
 
-// journalRoom is the room in a journal for a signature, in bytes, besides its statement:
-// certificate and timestamp.
-const journalRoom = 8 << 10
-
 // A keeper writes down what is sent to a log, and keeps what can't be put in its place.
 type keeper struct {
 	store   *rescue.Store
@@ -48,13 +47,8 @@ type keeper struct {
 	ids map[string][]int // in the journal, by the name of the job
 }
 
-// newKeeper makes a keeper with room for the signatures of targets.
-func newKeeper(store *rescue.Store, targets []*target) (*keeper, error) {
-	var room int64
-	for _, t := range targets {
-		room += journalRoom + int64(len(t.statement))*4/3
-	}
-	journal, err := store.Begin(room)
+func newKeeper(store *rescue.Store) (*keeper, error) {
+	journal, err := store.Begin()
 	if err != nil {
 		return nil, err
 	}
@@ -110,19 +104,28 @@ func (r *signRun) settle(ctx context.Context, t *target, res sign.Result) error 
 	return public(res.Err, next)
 }
 
+// A published error leaves something public, or perhaps: it is told even of a run that
+// was interrupted.
+type published struct{ error }
+
+func (p published) Unwrap() error { return p.error }
+
 // public says of an error that a log entry is there, or may be, and what to do.
 func public(err error, next string) error {
 	refused, ok := errors.AsType[*check.Error](err)
 	if !ok {
-		return &check.Error{Check: check.Internal, Err: err, Next: next}
+		return &check.Error{Check: check.Internal, Err: published{err}, Next: next}
 	}
+	said := *refused
 	if _, lost := errors.AsType[*sign.SentError](err); lost {
-		return &check.Error{Check: refused.Check, Rule: refused.Rule, Field: refused.Field, Err: fmt.Errorf("%w; an entry may be public", refused.Err), Next: next}
+		said.Err, said.Next = published{fmt.Errorf("%w; an entry may be public", refused.Err)}, next
+		return &said
 	}
 	if refused.Next != "" {
 		next = refused.Next + "; then " + next
 	}
-	return refused.WithNext(next)
+	said.Err, said.Next = published{refused.Err}, next
+	return &said
 }
 
 // keep keeps a bundle whose place could not be written to, and says where.
@@ -135,7 +138,7 @@ func (r *signRun) keep(t *target, serialised []byte, reason error) error {
 func keepBundle(e *env, store *rescue.Store, key, output string, serialised []byte, reason error) error {
 	path, err := keepIn(store, key, serialised, true)
 	if err != nil {
-		fmt.Fprintf(e.stderr, "%s\n", serialised)
+		printBundle(e, serialised)
 		return public(reason, "the signature is public; its bundle is printed above, because it could not be kept either ("+
 			printable(err.Error(), 512)+"): save it as "+quoted(output))
 	}
@@ -147,7 +150,7 @@ func keepBundle(e *env, store *rescue.Store, key, output string, serialised []by
 func keepUnverified(e *env, store *rescue.Store, key string, serialised []byte) (where string) {
 	where, err := keepIn(store, key, serialised, false)
 	if err != nil {
-		fmt.Fprintf(e.stderr, "%s\n", serialised)
+		printBundle(e, serialised)
 		return "above (" + printable(err.Error(), 512) + ")"
 	}
 	return where
@@ -163,8 +166,7 @@ func keepIn(store *rescue.Store, key string, data []byte, verified bool) (string
 // resume finds what needs no new signature: what is in its place already, and what an
 // earlier run did not finish. It returns what is left to sign.
 func (r *signRun) resume(ctx context.Context, tokens oidc.Provider, signer *sign.Signer) (left []*target, err error) {
-	items, err := r.keeper.store.List()
-	if err != nil {
+	if r.left, err = r.keeper.store.List(); err != nil {
 		return nil, err
 	}
 	for _, t := range r.targets {
@@ -173,7 +175,7 @@ func (r *signRun) resume(ctx context.Context, tokens oidc.Provider, signer *sign
 		case t.exists:
 			done, err = true, r.isSigned(ctx, tokens, t)
 		default:
-			done, err = r.takeUp(ctx, tokens, signer, t, items)
+			done, err = r.takeUp(ctx, tokens, signer, t)
 		}
 		if err != nil {
 			return nil, named(t.arg, err)
@@ -200,7 +202,7 @@ func (r *signRun) isSigned(ctx context.Context, tokens oidc.Provider, t *target)
 	if !known && r.o.login.expect == "" && !newConsents(r.e).has(r.consentKey(tokenOf(t.result))) {
 		r.unsure = append(r.unsure, t)
 	}
-	return nil
+	return r.strike(t, b)
 }
 
 // byAnother says that a file has been signed by somebody else.
@@ -230,8 +232,8 @@ func (t *target) fits(b *bundle.Bundle) bool {
 
 // takeUp finishes what an earlier run has signed, and reports whether there was
 // something.
-func (r *signRun) takeUp(ctx context.Context, tokens oidc.Provider, signer *sign.Signer, t *target, items []rescue.Item) (bool, error) {
-	for _, item := range items {
+func (r *signRun) takeUp(ctx context.Context, tokens oidc.Provider, signer *sign.Signer, t *target) (bool, error) {
+	for _, item := range slices.Clone(r.left) {
 		if item.Key != t.key() || item.State == rescue.Unverified {
 			continue
 		}
@@ -240,7 +242,7 @@ func (r *signRun) takeUp(ctx context.Context, tokens oidc.Provider, signer *sign
 			return false, fileError(item.Path, err)
 		}
 		b, err := bundle.Parse(data)
-		if err != nil || !t.fits(b) {
+		if err != nil || !t.fits(b) || !r.isOurs(b) {
 			continue
 		}
 		who, err := signerIn(b)
@@ -262,9 +264,58 @@ func (r *signRun) takeUp(ctx context.Context, tokens oidc.Provider, signer *sign
 			return false, err
 		}
 		t.before = true
-		return true, r.keeper.store.Remove(item)
+		return true, r.strike(t, b)
 	}
 	return false, nil
+}
+
+// isOurs reports whether the certificate of a bundle is of the authority that this
+// run trusts. What was left at another instance must not be sent to the logs of this
+// one: nobody agreed to that.
+func (r *signRun) isOurs(b *bundle.Bundle) bool {
+	cert, err := x509.ParseCertificate(b.Certificate)
+	if err != nil {
+		return false
+	}
+	_, _, err = r.services.verifier.Certificate(b.Certificate, cert.NotBefore)
+	return err == nil
+}
+
+// strike removes all that earlier runs left of the signature that is in its place now.
+func (r *signRun) strike(t *target, b *bundle.Bundle) error {
+	for _, item := range slices.Clone(r.left) {
+		if item.Key != t.key() || item.State == rescue.Unverified {
+			continue
+		}
+		data, err := item.Read()
+		if errors.Is(err, fs.ErrNotExist) { // removed by attach
+			continue
+		}
+		if err != nil {
+			return fileError(item.Path, err)
+		}
+		left, err := bundle.Parse(data)
+		if err != nil || !bytes.Equal(signatureOf(left), signatureOf(b)) {
+			continue
+		}
+		if err := r.remove(item); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// remove removes what an earlier run left, so that no other target takes it up.
+func (r *signRun) remove(item rescue.Item) error {
+	r.left = slices.DeleteFunc(r.left, func(i rescue.Item) bool { return i == item })
+	return r.keeper.store.Remove(item)
+}
+
+func signatureOf(b *bundle.Bundle) []byte {
+	if b.Envelope != nil {
+		return b.Envelope.Signature
+	}
+	return b.Message.Signature
 }
 
 // finished returns the whole bundle of an item, verified; nil if it is worth nothing.
@@ -276,16 +327,18 @@ func (r *signRun) finished(ctx context.Context, signer *sign.Signer, t *target, 
 		return data, nil
 	}
 	res := signer.Complete(ctx, t.job(), b, who)
-	switch {
-	case res.Err == nil:
+	if res.Err == nil {
 		return res.Serialised, nil
-	case errors.Is(res.Err, sign.ErrNotLogged):
-		return nil, r.keeper.store.Remove(item)
-	case res.Unverified != nil && !res.Unfinished: // what is public of it is worth nothing
+	}
+	_, unknown := errors.AsType[*sign.SentError](res.Err)
+	late := errors.Is(res.Err, sign.ErrNotLogged) && !unknown
+	if !late && (res.Unverified == nil || res.Unfinished) {
+		return nil, public(res.Err, "an earlier run has signed this, and its log entry may be public: run the same command again when the log answers")
+	}
+	if res.Unverified != nil { // what is public of it is worth nothing
 		if _, err := r.keeper.store.Keep(t.key(), res.Unverified, false); err != nil {
 			return nil, err
 		}
-		return nil, r.keeper.store.Remove(item)
 	}
-	return nil, public(res.Err, "an earlier run has signed this, and its log entry may be public: run the same command again when the log answers")
+	return nil, r.remove(item)
 }

@@ -22,7 +22,7 @@ func leave(t *testing.T, s *secretWorld, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	journal, err := store.Begin(0)
+	journal, err := store.Begin()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,8 +32,9 @@ type fault struct {
 	before     string                       // program and arguments to begin the line with
 	args       func(args []string) []string // of the first run; nil: those of the verb
 	// other says that the first line can never succeed: the second run is the verb's own.
-	other bool
-	runs  int // how many of the first run at once; 0: one
+	other  bool
+	runs   int  // how many of the first run at once; 0: one
+	signal bool // meets a batch at another place each time
 }
 
 // A cell is one square of the matrix.
@@ -82,7 +83,7 @@ func logsFor(v *verb, f fault) []logKind {
 }
 
 // every is the distance of the cells of the sample, besides those of key.
-const every = 17
+const every = 23
 
 // sample is the part of the matrix that each run of the tests goes through: fixed
 // cells, none of which waits for a client to lose patience.

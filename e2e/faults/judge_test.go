@@ -16,6 +16,7 @@ const (
 	signed    = "signed"         // in spite of the fault
 	inHand    = "in hand"        // the first run failed; its bundles are in files or printed
 	recovered = "recovered"      // by the second run, with no second entry
+	whole     = "nothing lost"   // any of these: a signal meets each file of a batch elsewhere
 	said      = "said"           // the message says what is or may be public
 	red       = "RED"
 )
@@ -156,6 +157,9 @@ func (v *verdict) end(r *trial) verdict {
 				v.because("sigstore-go refuses %s: %v", r.targets[i], err)
 			}
 		}
+	}
+	if r.verb.entries > 1 && r.signal && v.outcome != said {
+		v.outcome = whole
 	}
 	v.reasons = append(v.reasons, r.problems...)
 	if len(v.reasons) > 0 {

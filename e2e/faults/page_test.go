@@ -26,6 +26,7 @@ entries of the log itself before and after. A cell is one of
 | signed | the first run signs in spite of the fault |
 | in hand | the first run fails, and every entry has its bundle: in its place, in the folder of unfinished signatures, or on standard error |
 | recovered | the first run is cut off; the second one finds its entries again and makes no second one |
+| nothing lost | one of these for each file: a signal meets the files of a batch at different steps |
 | said | an entry has no bundle, and the message says that it is or may be public |
 | RED | anything else |
 
@@ -43,7 +44,7 @@ func publish(t *testing.T, all []cell, done *results) {
 		count[v.outcome]++
 	}
 	b.WriteString("\n")
-	for _, outcome := range []string{nothing, signed, inHand, recovered, said, red} {
+	for _, outcome := range []string{nothing, signed, inHand, recovered, whole, said, red} {
 		fmt.Fprintf(&b, "- %s: %d\n", outcome, count[outcome])
 	}
 	for _, v := range verbs {

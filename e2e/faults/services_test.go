@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -79,16 +80,16 @@ func serviceFaults(steps ...string) []fault {
 			{name: silent, begin: noAnswer},
 			{name: "answer lost", begin: at(sandbox.DropAnswer())},
 			{name: "closed inside the answer", begin: at(sandbox.Truncate(40))},
-			{name: "INT", begin: signals(1, syscall.SIGINT)},
-			{name: "TERM", begin: signals(1, syscall.SIGTERM)},
-			{name: "HUP", begin: signals(1, syscall.SIGHUP)},
-			{name: "KILL", begin: signals(1, syscall.SIGKILL)},
+			{name: "INT", signal: true, begin: signals(1, syscall.SIGINT)},
+			{name: "TERM", signal: true, begin: signals(1, syscall.SIGTERM)},
+			{name: "HUP", signal: true, begin: signals(1, syscall.SIGHUP)},
+			{name: "KILL", signal: true, begin: signals(1, syscall.SIGKILL)},
 		} {
 			f.step = step
 			all = append(all, f)
 		}
 		if step == stepLog {
-			all = append(all, fault{step: step, name: "INT twice", begin: signals(1, syscall.SIGINT, syscall.SIGINT)},
+			all = append(all, fault{step: step, name: "INT twice", signal: true, begin: signals(1, syscall.SIGINT, syscall.SIGINT)},
 				fault{step: step, name: hidden, begin: lostAndHidden},
 				fault{step: step, name: "first answer lost", begin: at(sandbox.First(1, sandbox.DropAnswer()))})
 		}
@@ -172,7 +173,7 @@ func batchFaults() []fault {
 			name   string
 			signal os.Signal
 		}{{"INT", syscall.SIGINT}, {"KILL", syscall.SIGKILL}} {
-			all = append(all, fault{step: stepLog, name: s.name + " at the " + k.name, begin: signals(k.n, s.signal)})
+			all = append(all, fault{step: stepLog, name: s.name + " at the " + k.name, signal: true, begin: signals(k.n, s.signal)})
 		}
 	}
 	some := func(f sandbox.Fault) func(*trial) {
@@ -187,6 +188,14 @@ func batchFaults() []fault {
 		fault{step: stepLog, name: "answer lost for a quarter", begin: some(sandbox.DropAnswer())},
 		fault{step: stepTimestamp, name: "400 for a quarter", begin: some(sandbox.Status(http.StatusBadRequest))},
 		fault{step: "target", name: "5 are signed already", begin: fiveBefore},
+		fault{step: "target", name: "5 are signed already, and their run was killed", begin: func(r *trial) {
+			fiveBefore(r)
+			for i := range 5 {
+				for _, left := range []string{"lock", "reserved"} {
+					r.write(filepath.Join(out, fmt.Sprintf(".f-%02d.sigstore.json.hallmark-%s.tmp", i, left)), nil)
+				}
+			}
+		}},
 		fault{step: "target", name: "room for some", begin: roomForSome},
 	)
 }

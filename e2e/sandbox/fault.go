@@ -83,14 +83,15 @@ func DropAnswer() Fault {
 }
 
 // Truncate sends the first n bytes of the server's answer, under its full
-// length, and closes the connection.
+// length, and closes the connection. An answer that is no longer than that is said
+// to be.
 func Truncate(n int) Fault {
 	return func(server http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			got := record(server, r)
 			body := got.Body.Bytes()
 			copyHeader(w, got)
-			w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+			w.Header().Set("Content-Length", strconv.Itoa(max(len(body), n+1)))
 			w.WriteHeader(got.Code)
 			w.Write(body[:min(n, len(body))])
 			http.NewResponseController(w).Flush()

@@ -48,9 +48,8 @@ type Journal struct {
 	synced  int
 }
 
-// Begin makes the journal of a run, with room in bytes for what it will hold: a disk
-// that is full shall say so before anything is signed.
-func (s *Store) Begin(room int64) (*Journal, error) {
+// Begin makes the journal of a run.
+func (s *Store) Begin() (*Journal, error) {
 	path := filepath.Join(s.dir, newName())
 	l := lockOf(path)
 	if held, err := l.TryLock(); err != nil && !errors.Is(err, errors.ErrUnsupported) {
@@ -63,24 +62,7 @@ func (s *Store) Begin(room int64) (*Journal, error) {
 		unlockGone(l)
 		return nil, s.refuse(err)
 	}
-	j := &Journal{store: s, path: path, lock: l, file: f, open: map[int]bool{}}
-	if err := j.makeRoom(room); err != nil {
-		j.Close()
-		return nil, s.refuse(err)
-	}
-	return j, nil
-}
-
-// makeRoom writes zeros, over which the lines go. They are no line, so that what
-// reads the journal ends there.
-func (j *Journal) makeRoom(room int64) error {
-	zeros := make([]byte, min(room, 1<<20))
-	for at := int64(0); at < room; at += int64(len(zeros)) {
-		if _, err := j.file.WriteAt(zeros[:min(int64(len(zeros)), room-at)], at); err != nil {
-			return err
-		}
-	}
-	return nil
+	return &Journal{store: s, path: path, lock: l, file: f, open: map[int]bool{}}, nil
 }
 
 // lockOf returns the lock of a journal, a file of its own beside it: where locks keep
@@ -93,6 +75,26 @@ func lockOf(journal string) *flock.Flock {
 func unlockGone(l *flock.Flock) {
 	_ = os.Remove(l.Path())
 	_ = l.Unlock()
+}
+
+// makeRoom is what helps where nothing can be written to a file that could be made.
+const makeRoom = "make room on its disk, or name another folder in HALLMARK_STATE_DIR"
+
+// Room makes room for what will be written down, in bytes, so that a full disk is known
+// before there is something to write.
+func (j *Journal) Room(bytes int) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	zeros := make([]byte, 64<<10) // no line begins with one
+	for at, end := j.size, j.size+int64(bytes); at < end; {
+		n, err := j.file.WriteAt(zeros[:min(int64(len(zeros)), end-at)], at)
+		if err != nil {
+			_ = j.file.Truncate(j.size)
+			return j.store.refuse(err).WithNext(makeRoom)
+		}
+		at += int64(n)
+	}
+	return nil
 }
 
 // Sending writes down a signature that is about to be sent; when it returns, that
@@ -111,7 +113,7 @@ func (j *Journal) Sending(key, name string, partial []byte) (int, error) {
 		err = j.sync(mine)
 	}
 	if err != nil {
-		return 0, j.store.refuse(err)
+		return 0, j.store.refuse(err).WithNext(makeRoom)
 	}
 	return id, nil
 }

@@ -32,7 +32,7 @@ func list(t *testing.T, s *Store) []Item {
 
 func begin(t *testing.T, s *Store) *Journal {
 	t.Helper()
-	j, err := s.Begin(1 << 16)
+	j, err := s.Begin()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,38 +96,6 @@ func TestJournal_KeepsWhatIsNotDone(t *testing.T) {
 	}
 }
 
-// The room that is made is no part of what is kept, also if it is longer than a line
-// may be.
-func TestJournal_Room(t *testing.T) {
-	for _, room := range []int64{0, 1, 100, 3 << 20, maxLine + 1<<20} {
-		s := open(t)
-		j, err := s.Begin(room)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if info, err := os.Stat(j.path); err != nil || info.Size() != room {
-			t.Errorf("%d bytes, %v, want %d", info.Size(), err, room)
-		}
-		for _, name := range []string{"a", "b"} {
-			if _, err := j.Sending("ab", name, []byte(`{}`)); err != nil {
-				t.Fatal(err)
-			}
-		}
-		j.Done(0)
-		j.Close()
-		items := list(t, s)
-		if len(items) != 1 || items[0].Name != "b" {
-			t.Fatalf("room %d: %+v", room, items)
-		}
-		if err := s.Remove(items[0]); err != nil {
-			t.Fatal(err)
-		}
-		if got := files(t, s); len(got) != 0 {
-			t.Errorf("left %q", got)
-		}
-	}
-}
-
 func TestJournal_NothingStaysOfAGoodRun(t *testing.T) {
 	s := open(t)
 	j := begin(t, s)
@@ -149,7 +117,7 @@ func TestMain(m *testing.M) {
 		if err != nil {
 			os.Exit(1)
 		}
-		j, err := s.Begin(1 << 16)
+		j, err := s.Begin()
 		if err != nil {
 			os.Exit(1)
 		}
@@ -292,4 +260,44 @@ func TestList_ByManyAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// A journal in which room was made is read as any other, also when a run was killed.
+func TestJournal_Room(t *testing.T) {
+	s := open(t)
+	j := begin(t, s)
+	if err := j.Room(100_000); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := j.Sending("ab", "a", []byte(`{}`)); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := j.file.Stat(); err != nil || info.Size() != 100_000 {
+		t.Errorf("%d bytes, %v; want 100000", info.Size(), err)
+	}
+	j.Close()
+	items := list(t, s)
+	if len(items) != 1 {
+		t.Fatalf("%d items, want 1", len(items))
+	}
+	if err := s.Remove(items[0]); err != nil {
+		t.Fatal(err)
+	}
+	if got := files(t, s); len(got) != 0 {
+		t.Errorf("left %q", got)
+	}
+}
+
+func TestJournal_NoRoom(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	j := begin(t, open(t))
+	defer j.Close()
+	_ = j.file.Close()
+	j.file = full
+	if err := j.Room(1); check.Of(err) != check.FS {
+		t.Errorf("got %v, want check fs", err)
+	}
 }
