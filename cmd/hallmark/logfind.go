@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hallmarksign/hallmark/internal/check"
+	"github.com/hallmarksign/hallmark/internal/strictjson"
 	"github.com/hallmarksign/hallmark/tlog/read"
 	"github.com/hallmarksign/hallmark/verify"
 )
@@ -22,6 +23,9 @@ type findOptions struct {
 	email, digest, key, repo, since string
 	limit                           int
 }
+
+// maxLimit bounds --limit. A search index names no more, and that at once.
+const maxLimit = strictjson.MaxElements // entries that log find looks at
 
 func newLogFind(e *env, done *outcome) *cobra.Command {
 	var o findOptions
@@ -60,8 +64,8 @@ func (o *findOptions) query(ctx context.Context, e *env) (q read.Query, err erro
 	if len(given) != 1 {
 		return q, usage("want one of --email, --digest, --key and --repo, got %d", len(given)).WithNext("hallmark log find --email alice@example.com")
 	}
-	if o.limit < 0 {
-		return q, usage("--limit is %d, want 1 or more", o.limit)
+	if o.limit < 0 || o.limit > maxLimit {
+		return q, usage("--limit is %d, want 1 to %d", o.limit, maxLimit)
 	}
 	q = read.Query{Subject: o.email, Repo: o.repo, Limit: o.limit}
 	if o.since != "" {
@@ -179,7 +183,7 @@ func (o *findOptions) show(found iter.Seq2[*read.Entry, error], note read.Note, 
 func (o *findOptions) goOn(err error) error {
 	left, ok := errors.AsType[read.LeftOut](err)
 	refused, isCheck := err.(*check.Error)
-	if !ok || !isCheck {
+	if !ok || !isCheck || left.Hits > maxLimit {
 		return err
 	}
 	return refused.WithNext(fmt.Sprintf("look at all of them with --limit %d", left.Hits))

@@ -184,19 +184,3 @@ func TestLogWatch_ER5_QuietMovesLast(t *testing.T) {
 	w.want(exitNews, "", otherLogFails, "-q")
 	w.want(check.ExitNo, "", otherLogFails, "-q")
 }
-
-// Of many errors of one kind the first are shown, and each kind counts for the status.
-func TestLM3_FewFailures(t *testing.T) {
-	var few fewFailures
-	if few.add(nil); few.err() != nil {
-		t.Errorf("got %v of nothing", few.err())
-	}
-	for range 2 * maxFailures {
-		few.add(check.Refuse("", check.Net, "down"))
-	}
-	few.add(check.Refuse("", check.Server, "lies"))
-	err := few.err()
-	if all := err.(failures); len(all) != maxFailures+2 || !strings.Contains(err.Error(), "net: and 10 more errors like these") || exitStatus(err) != check.ExitNo {
-		t.Errorf("got %d: %v", len(all), err)
-	}
-}
