@@ -105,7 +105,7 @@ func key(c cell) bool {
 	}
 	switch c.verb.name + "/" + c.step + "/" + c.fault.name {
 	case "sign/log/answer lost", "sign 20 files/timestamp/503", "sign 20 files/log/INT", "sign 20 files/log/KILL",
-		"sign 20 files/log/HUP", "sign/target/folder missing", "sign/target/disk full", "attest/target/read-only folder",
+		"sign 20 files/log/HUP", "sign 20 files/target/5 are signed already, and their run was killed", "sign/target/folder missing", "sign/target/disk full", "attest/target/read-only folder",
 		"sign/written/folder removed", "sign IMAGE/manifest/refused", "sign/target/three at once", "log upload/log/answer lost":
 		return true
 	}

@@ -1,9 +1,12 @@
 package faults
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -34,14 +37,21 @@ An empty square is not tried: a fault before anything is sent to the log has not
 to do with how fast the log answers.
 `
 
-// publish writes the page.
+// publish writes the page. What was not tried this time stays as it is.
 func publish(t *testing.T, all []cell, done *results) {
 	t.Helper()
+	before, err := os.ReadFile(page)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, preface, len(all))
 	count := map[string]int{}
-	for _, v := range done.all {
-		count[v.outcome]++
+	for _, c := range all {
+		if _, tried := done.all[c.name()]; !tried {
+			done.set(c, verdict{outcome: squareOf(string(before), c)})
+		}
+		count[done.all[c.name()].outcome]++
 	}
 	b.WriteString("\n")
 	for _, outcome := range []string{nothing, signed, inHand, recovered, whole, said, red} {
@@ -60,6 +70,24 @@ func publish(t *testing.T, all []cell, done *results) {
 	if err := os.WriteFile(page, []byte(b.String()), 0o644); err != nil {
 		t.Error(err)
 	}
+}
+
+// squareOf is what a page says of a cell, "" if nothing.
+func squareOf(text string, c cell) string {
+	row, found := rowIn(text, c.verb, c.fault)
+	if !found {
+		return ""
+	}
+	return strings.TrimSpace(strings.Split(row, "|")[slices.Index(allLogs, c.log)])
+}
+
+// rowIn is the row of a fault in a page, its squares alone.
+func rowIn(text string, v *verb, f fault) (row string, found bool) {
+	_, section, _ := strings.Cut(text, "\n## "+v.name+"\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	_, row, found = strings.Cut(section, fmt.Sprintf("\n| %s | %s |", f.step, f.name))
+	row, _, _ = strings.Cut(row, "\n")
+	return row, found
 }
 
 // rowOf are the squares of a row; "" if none was tried.
@@ -91,16 +119,12 @@ func TestPage(t *testing.T) {
 	if !strings.Contains(text, fmt.Sprintf(": %d cells,", len(all))) {
 		t.Errorf("%s is not of this matrix of %d cells; run make faults", page, len(all))
 	}
-	for _, v := range verbs {
-		_, section, _ := strings.Cut(text, "\n## "+v.name+"\n")
-		section, _, _ = strings.Cut(section, "\n## ")
-		for _, f := range v.faults() {
-			if len(logsFor(v, f)) > 0 && !strings.Contains(section, fmt.Sprintf("\n| %s | %s |", f.step, f.name)) {
-				t.Errorf("%s lacks %s, %s, %s; run make faults", page, v.name, f.step, f.name)
-			}
+	for _, c := range all {
+		switch squareOf(text, c) {
+		case "":
+			t.Errorf("%s lacks %s; run make faults", page, c.name())
+		case red:
+			t.Errorf("%s is red", c.name())
 		}
-	}
-	if strings.Contains(text, "| "+red+" |\n") || strings.Contains(text, " "+red+" |") && !strings.Contains(text, "- "+red+": 0\n") {
-		t.Errorf("%s has red cells", page)
 	}
 }
