@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/hallmarksign/hallmark/internal/atomicfile"
@@ -81,9 +80,7 @@ func TestSign_NothingIsPublicWithoutAPlace(t *testing.T) {
 	if err := os.Mkdir(at("folder"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Mkfifo(at("fifo"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	mkfifo(t, at("fifo"))
 	for link, to := range map[string]string{"link": "app", "dangling": "nowhere", "elsewhere": "p.json"} {
 		if err := os.Symlink(to, at(link)); err != nil {
 			t.Fatal(err)
