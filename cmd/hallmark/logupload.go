@@ -150,7 +150,7 @@ func (r *uploadRun) send(ctx context.Context, p *progress, u *upload, w tlog.Wri
 	}
 	_, stop := p.wait("waiting for the log", 1)
 	defer stop()
-	defer context.AfterFunc(ctx, func() {
+	defer atEnd(ctx, func() {
 		r.out.say(r.e, "\nhallmark: finishing an entry that is being published; press Ctrl-C again to stop at once")
 	})()
 	ctx, cancel := sign.Finishing(ctx, r.e.abandon)

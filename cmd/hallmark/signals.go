@@ -35,3 +35,18 @@ func interruptible(parent context.Context) (ctx context.Context, abandon <-chan 
 		cancel()
 	}
 }
+
+// atEnd calls say when ctx ends. The function that it returns prevents that, or waits
+// until it has been said.
+func atEnd(ctx context.Context, say func()) (stop func()) {
+	said := make(chan struct{})
+	prevent := context.AfterFunc(ctx, func() {
+		defer close(said)
+		say()
+	})
+	return func() {
+		if !prevent() {
+			<-said
+		}
+	}
+}

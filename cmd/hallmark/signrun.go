@@ -123,7 +123,7 @@ func (r *signRun) finish() (outcome, error) {
 // others failed.
 func (r *signRun) all(ctx context.Context, session *sign.Session, left []*target) error {
 	step, stop := r.progress.wait("waiting for the log", len(left))
-	unwatch := context.AfterFunc(ctx, r.finishing)
+	unwatch := atEnd(ctx, r.finishing)
 	problems := make([]error, len(left))
 	public := 0
 	err := session.Sign(ctx, jobs(left), func(res sign.Result) error {
