@@ -33,6 +33,7 @@ func (o *signOptions) reserve(targets []*target, args []string) error {
 		}
 		if info, err := os.Lstat(t.output); err == nil && info.Mode().IsRegular() && !o.force {
 			t.exists = true
+			atomicfile.Sweep(t.output)
 			continue
 		}
 		var err error

@@ -124,6 +124,26 @@ func (r *Reservation) Release() {
 	}
 }
 
+// Sweep removes what a killed process left of a reservation of path, for a path that is
+// not to be written. It leaves alone what another process holds, and says nothing.
+func Sweep(path string) {
+	dir, name := split(path)
+	r := &Reservation{path: path, name: name, temp: tempName(name, "reserved")}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return
+	}
+	defer root.Close()
+	lock := tempName(name, "lock")
+	_, temp := root.Lstat(r.temp)
+	if _, err := root.Lstat(lock); err != nil && temp != nil {
+		return
+	}
+	if r.lock, err = takeLock(root, path, lock); err == nil {
+		r.Release()
+	}
+}
+
 // takeLock locks a file of root; it returns nil where the file system has no locks. A lock file that its owner removed meanwhile is no
 // lock: another process may have made a new one.
 func takeLock(root *os.Root, path, name string) (*flock.Flock, error) {

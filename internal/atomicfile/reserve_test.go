@@ -144,6 +144,13 @@ func TestMain(m *testing.M) {
 }
 
 func TestReserve_AfterAKill(t *testing.T) {
+	for _, swept := range []bool{false, true} {
+		afterAKill(t, swept)
+	}
+}
+
+func afterAKill(t *testing.T, swept bool) {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "out")
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), "RESERVE="+path)
@@ -158,8 +165,18 @@ func TestReserve_AfterAKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused(t, path, Options{})
+	Sweep(path)
+	if got := names(t, filepath.Dir(path)); len(got) != 2 {
+		t.Errorf("%q of a reservation that is held, want both files", got)
+	}
 	_ = cmd.Process.Kill()
 	_ = cmd.Wait()
+	if swept {
+		Sweep(path)
+		if got := names(t, filepath.Dir(path)); len(got) != 0 {
+			t.Errorf("left %q", got)
+		}
+	}
 	r, err := Reserve(path, room, 0o644, Options{})
 	if err != nil {
 		t.Fatal(err)
