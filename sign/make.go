@@ -30,12 +30,10 @@ func (s *Session) Sign(ctx context.Context, jobs []Job, done func(Result) error)
 		queue  = make(chan int)
 		wg     sync.WaitGroup
 	)
-	// While so many wait for the logs, as many others get their timestamps.
-	logs := make(chan struct{}, s.parallel())
-	for range min(2*s.parallel(), len(jobs)) {
+	for range min(s.parallel(), len(jobs)) {
 		wg.Go(func() {
 			for i := range queue {
-				r := s.one(ctx, jobs[i], logs)
+				r := s.one(ctx, jobs[i])
 				r.Index, r.Job = i, jobs[i]
 				if r.Err != nil && ctx.Err() != nil {
 					r.Err = interrupted(ctx, r)
@@ -86,12 +84,12 @@ func named(j Job, err error) error {
 
 // one signs a job, once more with a new certificate when the first ran out while
 // the services were being waited for (SG-7).
-func (s *Session) one(ctx context.Context, job Job, logs chan struct{}) Result {
+func (s *Session) one(ctx context.Context, job Job) Result {
 	cred, err := s.credential(ctx, nil)
 	if err != nil {
 		return Result{Err: err}
 	}
-	r := s.attempt(ctx, &job, cred, logs)
+	r := s.attempt(ctx, &job, cred)
 	if check.Of(r.Err) != check.CertTime || ctx.Err() != nil {
 		return r
 	}
@@ -100,7 +98,7 @@ func (s *Session) one(ctx context.Context, job Job, logs chan struct{}) Result {
 		r.Err = errors.Join(r.Err, err)
 		return r
 	}
-	again := s.attempt(ctx, &job, cred, logs)
+	again := s.attempt(ctx, &job, cred)
 	if again.Unverified == nil { // of the first attempt, whose entry is public
 		again.Unverified = r.Unverified
 	}
@@ -109,8 +107,8 @@ func (s *Session) one(ctx context.Context, job Job, logs chan struct{}) Result {
 }
 
 // attempt makes one bundle with one certificate. The log comes last: it is the only
-// step that can't be taken back. It takes a place in logs, which bounds how many ask them.
-func (s *Session) attempt(ctx context.Context, job *Job, cred *credential, logs chan struct{}) Result {
+// step that can't be taken back.
+func (s *Session) attempt(ctx context.Context, job *Job, cred *credential) Result {
 	if ctx.Err() != nil {
 		return Result{Err: stopped(ctx)}
 	}
@@ -124,12 +122,6 @@ func (s *Session) attempt(ctx context.Context, job *Job, cred *credential, logs 
 	})
 	if err != nil {
 		return Result{Err: err}
-	}
-	select {
-	case logs <- struct{}{}:
-		defer func() { <-logs }()
-	case <-ctx.Done():
-		return Result{Err: stopped(ctx)}
 	}
 	if !s.signer.now().Add(minLogLife).Before(cred.expiry) {
 		return Result{Err: check.Refuse("SG-7", check.CertTime, "certificate ran out while the timestamp was being waited for")}

@@ -11,7 +11,7 @@ import (
 	"github.com/hallmarksign/hallmark/oidc"
 )
 
-// DefaultParallel is how many artifacts wait for the logs at once by default. A log
+// DefaultParallel is how many artifacts are in work at once by default. A log
 // entry takes seconds of waiting and no computing.
 const DefaultParallel = 128
 
@@ -49,7 +49,7 @@ type Signer struct {
 	NewKey func(ctx context.Context) (crypto.Signer, error)
 
 	Now      func() time.Time          // time.Now if nil
-	Parallel int                       // artifacts that wait for the logs at once, and as many get timestamps; DefaultParallel if 0
+	Parallel int                       // artifacts in work at once; DefaultParallel if 0
 	Progress func(step Step, job *Job) // may be nil; called from several goroutines, job is nil for a step of the run
 }
 
