@@ -82,15 +82,20 @@ func logsFor(v *verb, f fault) []logKind {
 	return allLogs
 }
 
-// every is the distance of the cells of the sample, besides those of key.
-const every = 23
+// every is the distance of the quick cells of the sample, besides those of key.
+const every = 14
 
 // sample is the part of the matrix that each run of the tests goes through: fixed
-// cells, none of which waits for a client to lose patience.
+// cells, few of which wait for a late log and none for a client to lose patience.
 func sample(all []cell) []cell {
 	var out []cell
-	for i, c := range all {
-		if c.fault.name != silent && (i%every == 0 || key(c)) {
+	n := 0
+	for _, c := range all {
+		quick := c.log.late == 0 && c.fault.name != silent
+		if quick {
+			n++
+		}
+		if quick && n%every == 0 || key(c) {
 			out = append(out, c)
 		}
 	}
@@ -100,10 +105,11 @@ func sample(all []cell) []cell {
 // key says which cells are in every sample: a lost answer, a killed batch, a full
 // disk, a signal.
 func key(c cell) bool {
-	if c.log != v2 && c.log != v1Late {
-		return false
+	what := c.verb.name + "/" + c.step + "/" + c.fault.name
+	if c.log.late > 0 {
+		return c.log == v1Late && what == "sign 20 files/log/INT"
 	}
-	switch c.verb.name + "/" + c.step + "/" + c.fault.name {
+	switch what {
 	case "sign/log/answer lost", "sign 20 files/timestamp/503", "sign 20 files/log/INT", "sign 20 files/log/KILL",
 		"sign 20 files/log/HUP", "sign 20 files/target/5 are signed already, and their run was killed", "sign/target/folder missing", "sign/target/disk full", "attest/target/read-only folder",
 		"sign/written/folder removed", "sign IMAGE/manifest/refused", "sign/target/three at once", "log upload/log/answer lost":
