@@ -144,8 +144,9 @@ func Sweep(path string) {
 	}
 }
 
-// takeLock locks a file of root; it returns nil where the file system has no locks. A lock file that its owner removed meanwhile is no
-// lock: another process may have made a new one.
+// takeLock locks a file of root; it returns nil where the file system has no locks. A
+// lock file that its owner removed meanwhile is no lock: another process may have made
+// a new one.
 func takeLock(root *os.Root, path, name string) (*flock.Flock, error) {
 	for range 10 {
 		if info, err := root.Lstat(name); err == nil && !info.Mode().IsRegular() {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -17,6 +18,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/hallmarksign/hallmark/bundle"
+	"github.com/hallmarksign/hallmark/internal/check"
 	"github.com/hallmarksign/hallmark/internal/strictjson"
 )
 
@@ -134,6 +136,9 @@ func (j *Journal) write(l line) error {
 		return err
 	}
 	data = append(data, '\n')
+	if len(data) > maxLine {
+		return fmt.Errorf("%d bytes are too many for a line of the journal, want at most %d", len(data), maxLine)
+	}
 	if n, err := j.file.WriteAt(data, j.size); err != nil || n < len(data) {
 		_ = j.file.Truncate(j.size) // so that no half line stays
 		return cmp.Or(err, io.ErrShortWrite)
@@ -249,7 +254,7 @@ func (s *Store) scan(path string, modified time.Time) (items []Item, end int64, 
 		data := lines.Bytes()
 		var l line
 		if err := strictjson.Unmarshal(data, &l); err != nil {
-			break // what follows a line that was cut was never acted on
+			break // cut, or room for more, or damaged: endsAt tells
 		}
 		if l.Bundle == nil {
 			delete(left, l.ID)
@@ -259,12 +264,39 @@ func (s *Store) scan(path string, modified time.Time) (items []Item, end int64, 
 		}
 		end += int64(len(data)) + 1
 	}
+	if err := s.endsAt(f, end); err != nil {
+		return nil, 0, err
+	}
 	for _, id := range order {
 		if item, ok := left[id]; ok {
 			items = append(items, item)
 		}
 	}
 	return items, end, nil
+}
+
+// endsAt refuses a journal that goes on behind its last whole line, in bytes: there may
+// be room, which is zeros, and half a line before it, but no line. A damaged journal
+// must not be taken for an empty one, which is removed.
+func (s *Store) endsAt(f *os.File, end int64) error {
+	rest := bufio.NewReader(io.NewSectionReader(f, end, maxLine))
+	for n := 0; n < maxLine; n++ {
+		b, err := rest.ReadByte()
+		switch {
+		case err == io.EOF || err == nil && b == 0:
+			return nil
+		case err != nil:
+			return s.refuse(err)
+		case b == '\n':
+			return s.damaged(f.Name(), end)
+		}
+	}
+	return s.damaged(f.Name(), end)
+}
+
+func (s *Store) damaged(path string, at int64) error {
+	return check.Refuse("SG-15", check.FS, "journal %q is damaged at byte %d", path, at).
+		WithNext("it may hold signatures that are public: move it to another folder, and keep it")
 }
 
 // Read returns the bundle of an item.

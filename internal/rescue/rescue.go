@@ -120,11 +120,11 @@ func (s *Store) refuse(err error) *check.Error {
 // its path.
 func (s *Store) Keep(key string, data []byte, verified bool) (string, error) {
 	sum := sha256.Sum256(data)
-	name := key + "-" + hex.EncodeToString(sum[:4]) + unverifiedEnd
+	end := unverifiedEnd
 	if verified {
-		name = key + "-" + hex.EncodeToString(sum[:4]) + bundleEnd
+		end = bundleEnd
 	}
-	path := filepath.Join(s.dir, name)
+	path := filepath.Join(s.dir, key+"-"+hex.EncodeToString(sum[:8])+end)
 	return path, atomicfile.Write(path, data, 0o600, atomicfile.Options{Overwrite: true})
 }
 

@@ -1,6 +1,7 @@
 package rescue
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -299,5 +300,46 @@ func TestJournal_NoRoom(t *testing.T) {
 	j.file = full
 	if err := j.Room(1); check.Of(err) != check.FS {
 		t.Errorf("got %v, want check fs", err)
+	}
+}
+
+// What can't be read is no empty journal: it is refused, and stays.
+func TestJournal_Damaged(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change func(data []byte) []byte
+		lost   bool
+		items  int
+	}{
+		"whole":                   {func(d []byte) []byte { return d }, false, 3},
+		"first line":              {func(d []byte) []byte { d[0] = 'x'; return d }, true, 0},
+		"second line":             {func(d []byte) []byte { d[bytes.IndexByte(d, '\n')+1] = 0xff; return d }, true, 0},
+		"last line cut":           {func(d []byte) []byte { return d[:len(d)-3] }, false, 2},
+		"last line cut, and room": {func(d []byte) []byte { return append(d[:len(d)-3], make([]byte, 1<<16)...) }, false, 2},
+		"bytes behind":            {func(d []byte) []byte { return append(d, "x\n"...) }, true, 0},
+		"a line without end":      {func(d []byte) []byte { return append(d, bytes.Repeat([]byte("x"), maxLine)...) }, true, 0},
+	} {
+		s := open(t)
+		j := begin(t, s)
+		for _, name := range []string{"a", "b", "c"} {
+			if _, err := j.Sending("ab", name, []byte(`{}`)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		j.Close()
+		data, err := os.ReadFile(j.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		changed := tt.change(bytes.Clone(data))
+		if err := os.WriteFile(j.path, changed, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		items, err := s.List()
+		if tt.lost != (check.Of(err) == check.FS) || len(items) != tt.items {
+			t.Errorf("%s: %d items, %v; want %d, refused %v", name, len(items), err, tt.items, tt.lost)
+		}
+		if now, err := os.ReadFile(j.path); err != nil || !bytes.Equal(now, changed) {
+			t.Errorf("%s: the journal did not stay: %v", name, err)
+		}
 	}
 }
