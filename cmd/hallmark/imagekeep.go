@@ -31,6 +31,7 @@ func (r *signRun) attach(ctx context.Context, t *target, serialised []byte) erro
 			r.o.output.say(r.e, "hallmark: warning: until it is attached, the bundle of %s is not kept: %s", printable(t.arg, 1024), printable(err.Error(), 1024))
 			kept = ""
 		}
+		t.kept = kept != ""
 	}
 	done := make([][]oci.Attached, len(t.place.to))
 	g, ctx := errgroup.WithContext(ctx)

@@ -71,7 +71,8 @@ func (r *uploadRun) write(u *upload, entry bundle.Entry) (*verify.Result, error)
 	}
 	serialised = append(serialised, '\n')
 	if err := r.place.Write(serialised); err != nil {
-		return nil, keepBundle(r.e, r.store, u.key, r.o.bundle, serialised, err)
+		_, err = keepBundle(r.e, r.store, u.key, r.o.bundle, serialised, err)
+		return nil, err
 	}
 	if err := r.forget(u, serialised); err != nil {
 		r.out.say(r.e, "hallmark: warning: %s", printable(err.Error(), 512))

@@ -81,6 +81,7 @@ type target struct {
 	statement []byte // what is stated about it; nil for a signature
 	result    *verify.Result
 	before    bool // an earlier run signed it
+	kept      bool // the bundle is in a file of what is unfinished
 
 	reserved *atomicfile.Reservation // the place of the bundle; nil if it goes to a registry
 	exists   bool                    // a file is in that place, which must be the signature that is wanted

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -275,6 +276,37 @@ func TestSign_PlaceIsLost(t *testing.T) {
 				t.Errorf("%d log entries, %q left; want 1 and nothing", n, left)
 			}
 		})
+	}
+}
+
+// A bundle that can only be printed is still in the journal: the next run finishes it.
+func TestSign_PrintedBundleIsInTheJournal(t *testing.T) {
+	w := newImageWorld(t)
+	file, folder := w.file("app"), filepath.Join(w.dir, "out")
+	if err := os.Mkdir(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	state, aside := filepath.Join(w.dir, "state", "unfinished"), filepath.Join(w.dir, "aside")
+	before := w.size()
+	w.Rekor(2).SetFault(func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
+		if r.Method == http.MethodPost {
+			if err := errors.Join(os.Rename(state, aside), os.RemoveAll(folder)); err != nil {
+				t.Error(err)
+			}
+		}
+		next.ServeHTTP(rw, r)
+	})
+	args := []string{"sign", file, "--yes", "--bundle", filepath.Join(folder, "app.sigstore.json")}
+	if stderr := w.fails(check.ExitUndecided, args...); !strings.Contains(stderr, "is printed above") {
+		t.Errorf("got %s", stderr)
+	}
+	w.Rekor(2).SetFault(nil)
+	if err := errors.Join(os.RemoveAll(state), os.Rename(aside, state), os.Mkdir(folder, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	w.must(args...)
+	if n, left := w.size()-before, w.kept("*"); n != 1 || len(left) != 0 {
+		t.Errorf("%d log entries, %q left; want 1 and nothing", n, left)
 	}
 }
 

@@ -85,7 +85,9 @@ func (k *keeper) done(name string) {
 func (r *signRun) settle(ctx context.Context, t *target, res sign.Result) error {
 	if res.Err == nil {
 		err := r.write(ctx, t, res.Serialised)
-		r.keeper.done(t.arg)
+		if err == nil || t.kept { // else the journal has all that there is of it here
+			r.keeper.done(t.arg)
+		}
 		return err
 	}
 	if !res.Unfinished {
@@ -129,20 +131,21 @@ func public(err error, next string) error {
 }
 
 // keep keeps a bundle whose place could not be written to, and says where.
-func (r *signRun) keep(t *target, serialised []byte, reason error) error {
-	return keepBundle(r.e, r.keeper.store, t.key(), t.output, serialised, reason)
+func (r *signRun) keep(t *target, serialised []byte, reason error) (err error) {
+	t.kept, err = keepBundle(r.e, r.keeper.store, t.key(), t.output, serialised, reason)
+	return err
 }
 
-// keepBundle keeps a good bundle that could not be put in its place for a reason. The
-// store may be nil.
-func keepBundle(e *env, store *rescue.Store, key, output string, serialised []byte, reason error) error {
+// keepBundle keeps a good bundle that could not be put in its place for a reason, or
+// prints it. The store may be nil.
+func keepBundle(e *env, store *rescue.Store, key, output string, serialised []byte, reason error) (kept bool, err error) {
 	path, err := keepIn(store, key, serialised, true)
 	if err != nil {
 		printBundle(e, serialised)
-		return public(reason, "the signature is public; its bundle is printed above, because it could not be kept either ("+
+		return false, public(reason, "the signature is public; its bundle is printed above, because it could not be kept either ("+
 			printable(err.Error(), 512)+"): save it as "+quoted(output))
 	}
-	return public(reason, "the signature is public, and its bundle is kept in "+quoted(path)+
+	return true, public(reason, "the signature is public, and its bundle is kept in "+quoted(path)+
 		": run the same command again to put it in its place")
 }
 
