@@ -82,6 +82,7 @@ type target struct {
 	result    *verify.Result
 	before    bool // an earlier run signed it
 	kept      bool // the bundle is in a file of what is unfinished
+	done      bool // this run put the bundle in its place
 
 	reserved *atomicfile.Reservation // the place of the bundle; nil if it goes to a registry
 	exists   bool                    // a file is in that place, which must be the signature that is wanted

@@ -184,6 +184,21 @@ func TestSign_OnlyTheRest(t *testing.T) {
 	}
 }
 
+// What was signed before is told also when the rest fails, and so is what was finished.
+func TestSign_TellsWhatIsSignedWhenTheRestFails(t *testing.T) {
+	w := newImageWorld(t)
+	a, b, c := w.file("a"), w.file("b"), w.file("c")
+	w.must("sign", a, "--yes")
+	w.Rekor(2).SetFault(lostAnswer)
+	w.fails(check.ExitUndecided, "sign", b, "--yes")
+	w.Rekor(2).SetFault(nil)
+	w.Stamper().SetFault(sigtest.Answer(400, "out of order"))
+	status, stdout, stderr := interactive(t, w.World, w.dir, "", "sign", a, b, c, "--yes")
+	if status != check.ExitNo || strings.Count(stdout, "already signed  ") != 2 || strings.Contains(stdout, "  "+c+"  ") {
+		t.Errorf("status %d\n%s%s", status, stdout, stderr)
+	}
+}
+
 // What was signed by a person is kept without a login only if it is known who that was.
 func TestSign_ByAPersonBefore(t *testing.T) {
 	w := newImageWorld(t)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,7 +52,7 @@ func (r *signRun) sign(ctx context.Context, tokens oidc.Provider) (outcome, erro
 	signer.Abandon = r.e.abandon
 	left, err := r.resume(ctx, tokens, signer)
 	if err != nil {
-		return outcome{}, err
+		return outcome{}, cmp.Or(r.printIf(func(t *target) bool { return t.done }), err)
 	}
 	if len(left) == 0 {
 		return r.finish()
@@ -112,11 +113,8 @@ func (r *signRun) finish() (outcome, error) {
 	var results []*verify.Result
 	for _, t := range r.targets {
 		results = append(results, t.result)
-		if err := r.print(t); err != nil {
-			return outcome{}, err
-		}
 	}
-	return proved(results), nil
+	return proved(results), r.printIf(func(*target) bool { return true })
 }
 
 // all signs the targets that are left. What was signed is printed also when
@@ -137,14 +135,14 @@ func (r *signRun) all(ctx context.Context, session *sign.Session, left []*target
 	})
 	unwatch()
 	stop()
-	if err = r.tell(ctx, left, problems, err); err != nil && ctx.Err() != nil {
+	if err = r.tell(ctx, problems, err); err != nil && ctx.Err() != nil {
 		return r.interrupted(problems, public, err)
 	}
 	return err
 }
 
 // tell prints what was signed if not everything was, and returns what failed.
-func (r *signRun) tell(ctx context.Context, left []*target, problems []error, err error) error {
+func (r *signRun) tell(ctx context.Context, problems []error, err error) error {
 	var failed failures
 	for _, problem := range problems {
 		if problem != nil && !(ctx.Err() != nil && errors.Is(problem, context.Cause(ctx))) {
@@ -154,17 +152,25 @@ func (r *signRun) tell(ctx context.Context, left []*target, problems []error, er
 	if !slices.ContainsFunc(problems, func(p error) bool { return p != nil }) {
 		return err
 	}
-	for i, t := range left {
-		if problems[i] == nil && t.result != nil {
-			if err := r.print(t); err != nil {
-				return err
-			}
-		}
+	if err := r.printIf(func(t *target) bool { return t.done || t.before }); err != nil {
+		return err
 	}
 	if len(failed) == 0 {
 		return err
 	}
 	return failed
+}
+
+// printIf prints some of the targets, in order.
+func (r *signRun) printIf(some func(*target) bool) error {
+	for _, t := range r.targets {
+		if some(t) {
+			if err := r.print(t); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // An interruption says how far a run came that was stopped.

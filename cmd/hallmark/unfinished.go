@@ -88,6 +88,7 @@ func (r *signRun) settle(ctx context.Context, t *target, res sign.Result) error 
 		if err == nil || t.kept { // else the journal has all that there is of it here
 			r.keeper.done(t.arg)
 		}
+		t.done = err == nil
 		return err
 	}
 	if !res.Unfinished {
@@ -266,7 +267,7 @@ func (r *signRun) takeUp(ctx context.Context, tokens oidc.Provider, signer *sign
 		if err := r.write(ctx, t, data); err != nil {
 			return false, err
 		}
-		t.before = true
+		t.before, t.done = true, true
 		return true, r.strike(t, b)
 	}
 	return false, nil
