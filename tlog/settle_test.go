@@ -120,6 +120,10 @@ func TestSG11_SG12_WhatMayBePublic(t *testing.T) {
 		{"redirect", func(f *fake) {
 			f.answer = func(w http.ResponseWriter) { w.Header().Set("Location", "/x"); w.WriteHeader(307) }
 		}, false},
+		{"303", status(303), true},
+		{"redirect to what came of it", func(f *fake) {
+			f.answer = func(w http.ResponseWriter) { w.Header().Set("Location", "/x"); w.WriteHeader(303) }
+		}, true},
 		{"nobody listens", func(f *fake) { f.server.Close() }, false},
 		{"500", status(500), true},
 		{"503", status(503), true},
