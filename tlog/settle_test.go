@@ -100,6 +100,9 @@ func TestSG12_EqualEntryThatIsWrong(t *testing.T) {
 			want = check.Net // the reason is that there was no answer
 		}
 		mayBePublic(t, err, want, !lose)
+		if refused, ok := errors.AsType[*check.Error](err); ok && !lose && !strings.HasPrefix(refused.Field, "entry ") {
+			t.Errorf("%s: got %v, want the entry in it", name, err)
+		}
 		if f.gets > 1 || f.finds > 1 {
 			t.Errorf("%s: got %d looks and %d questions, want no further one", name, f.gets, f.finds)
 		}
