@@ -375,6 +375,12 @@ func TestLM3_CertificatesOfManyPasses(t *testing.T) {
 			t.Errorf("pass %d: got %d certificates and check %q, want %d and %q", i, found, of, want.found, want.check)
 		}
 	}
+	w.State, w.Since = nil, time.Time{}
+	for _, err := range w.Pass(t.Context(), source) { // log watch takes no index with certificates
+		if refused, ok := err.(*check.Error); !ok || refused.Check != check.Limit || !strings.Contains(refused.Next, "date") || strings.Contains(refused.Next, "index") {
+			t.Errorf("nowhere to begin: got %v, want that a date is asked for", err)
+		}
+	}
 }
 
 func TestCertificates(t *testing.T) {
