@@ -100,6 +100,9 @@ func TestSG12_EqualEntryThatIsWrong(t *testing.T) {
 			want = check.Net // the reason is that there was no answer
 		}
 		mayBePublic(t, err, want, !lose)
+		if refused, ok := errors.AsType[*check.Error](err); ok && !lose && !strings.HasPrefix(refused.Field, "entry ") {
+			t.Errorf("%s: got %v, want the entry in it", name, err)
+		}
 		if f.gets > 1 || f.finds > 1 {
 			t.Errorf("%s: got %d looks and %d questions, want no further one", name, f.gets, f.finds)
 		}
@@ -120,6 +123,10 @@ func TestSG11_SG12_WhatMayBePublic(t *testing.T) {
 		{"redirect", func(f *fake) {
 			f.answer = func(w http.ResponseWriter) { w.Header().Set("Location", "/x"); w.WriteHeader(307) }
 		}, false},
+		{"303", status(303), true},
+		{"redirect to what came of it", func(f *fake) {
+			f.answer = func(w http.ResponseWriter) { w.Header().Set("Location", "/x"); w.WriteHeader(303) }
+		}, true},
 		{"nobody listens", func(f *fake) { f.server.Close() }, false},
 		{"500", status(500), true},
 		{"503", status(503), true},

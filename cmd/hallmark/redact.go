@@ -32,7 +32,7 @@ func printBundle(e *env, serialised []byte) {
 
 // reason is the text of an error for standard output, where only it can hold what
 // somebody else said.
-func reason(err error, limit int) string { return printable(fetch.Redact(err.Error()), limit) }
+func reason(err error, limit int) string { return printable(fetch.Redact(inOneLine(err)), limit) }
 
 // imageLogin is an image name with a user and a password before the registry.
 var imageLogin = regexp.MustCompile(`^([^\s/@:"]+):[^\s/"]+@[A-Za-z0-9.-]+(?::[0-9]+)?/`)

@@ -261,12 +261,15 @@ func report(w io.Writer, err error) {
 		}
 		return
 	}
-	fmt.Fprintf(w, "hallmark: %s\n", printable(err.Error(), 1024))
+	fmt.Fprintf(w, "hallmark: %s\n", printable(inOneLine(err), 1024))
 	var refused *check.Error
 	if errors.As(err, &refused) && refused.Next != "" {
 		fmt.Fprintf(w, "  next: %s\n", printable(refused.Next, 1024))
 	}
 }
+
+// inOneLine returns the text of an error; errors that were joined have a line each.
+func inOneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
 // A stickyWriter remembers the first failure, so that a full disk or a closed
 // pipe behind standard output is never success (ER-5).

@@ -29,6 +29,16 @@ func TestSign_LogWithAKeyOfAnUnknownKind(t *testing.T) {
 		t.Errorf("%d requests were sent, want none", n)
 	}
 	write(t, config, w.SigningConfig(withFirstLog(w.World)))
+	none := filepath.Join(w.dir, "root3.json")
+	write(t, none, w.TrustedRoot(func(doc map[string]any) {
+		for _, log := range doc["tlogs"].([]any) {
+			log.(map[string]any)["publicKey"].(map[string]any)["keyDetails"] = "ML_DSA_44"
+		}
+	}))
+	stderr = w.fails(check.ExitNo, "sign", file, "--yes", "--trusted-root", none, "--signing-config", config)
+	if !strings.Contains(stderr, "can't verify; tlog_unknown: log ") || strings.Contains(stderr, `\u000a`) {
+		t.Errorf("got %s, want the reasons of both logs in one line", stderr)
+	}
 	w.must(args...)
 	if one, two := len(w.Rekor(1).Requests()), len(w.Rekor(2).Requests()); one != 1 || two != 0 {
 		t.Errorf("%d requests to the first log and %d to the second, want 1 and 0", one, two)

@@ -16,11 +16,17 @@ type notDone struct{ error }
 func (n *notDone) Unwrap() error { return n.error }
 
 // NotDone reports whether an error of Do says that the server did nothing: no attempt
-// reached it whole, or each that did was answered with a status of 3xx or 4xx. After
+// reached it whole, or each that did was answered with a status that Declines. After
 // any other error it may have done what was asked for, more than once even.
 func NotDone(err error) bool {
 	_, ok := errors.AsType[*notDone](err)
 	return ok
+}
+
+// Declines reports whether a status says that what was asked for was not done: 4xx, and
+// 3xx but for 303, by which a server shows the result of what it did.
+func Declines(status int) bool {
+	return status >= http.StatusMultipleChoices && status < http.StatusInternalServerError && status != http.StatusSeeOther
 }
 
 // Refused returns a copy of the error of an answer by which the server did nothing.
@@ -47,7 +53,7 @@ func (t *trail) follow(ctx context.Context, attempt func(context.Context) (*Resp
 		return res, nil
 	}
 	if s, ok := errors.AsType[*status](err); ok {
-		t.unsure = t.unsure || s.code >= http.StatusInternalServerError
+		t.unsure = t.unsure || !Declines(s.code)
 	} else {
 		t.unsure = t.unsure || t.blind || wrote.Load()
 	}

@@ -25,7 +25,7 @@ func script(t *testing.T, statuses ...int) *httptest.Server {
 		switch s := <-next; s {
 		case 0:
 			panic(http.ErrAbortHandler)
-		case http.StatusTemporaryRedirect:
+		case http.StatusSeeOther, http.StatusTemporaryRedirect:
 			http.Redirect(w, r, "/elsewhere", s)
 		default:
 			w.WriteHeader(s)
@@ -46,6 +46,7 @@ func TestSG11_NotDone_Answers(t *testing.T) {
 		{"400", []int{400}, true},
 		{"429 at each attempt", []int{429, 429, 429}, true},
 		{"redirect", []int{307}, true},
+		{"redirect to what came of it", []int{303}, false},
 		{"500", []int{500, 500, 500}, false},
 		{"503 once, then 400", []int{503, 400}, false},
 		{"no answer", []int{0, 0, 0}, false},

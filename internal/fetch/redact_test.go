@@ -47,9 +47,10 @@ func FuzzExcerpt(f *testing.F) {
 
 const someKey = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEIBlongbase64\n-----END EC PRIVATE KEY-----"
 
+const token = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl"
+
 // M1: what looks like a secret is hidden, also when it was cut, quoted or escaped.
 func TestM1_FormsOfSecrets(t *testing.T) {
-	const token = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl"
 	for in, want := range map[string]string{
 		"a " + token + " b":                          "a [redacted] b",
 		"x=" + token:                                 "x=[redacted]",
@@ -99,6 +100,11 @@ func TestM1_OrdinaryNamesAreNoSecrets(t *testing.T) {
 		}
 		if got := SecretIn(name); got != "" {
 			t.Errorf("%q is taken for %q", name, got)
+		}
+	}
+	for _, part := range []string{token[:20], token[:30], token + ".b.c"} { // a token has three parts
+		if got := SecretIn(part); got != "" {
+			t.Errorf("%q is taken for %q", part, got)
 		}
 	}
 	if got := SecretIn("https://h:8443?mail=a@b"); got != "" {

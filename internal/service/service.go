@@ -33,7 +33,7 @@ func Ask(ctx context.Context, d fetch.Doer, r fetch.Request, want ...int) (*fetc
 // refusal marks the error of an answer that says no, if nothing can have been done
 // before it either.
 func refusal(res *fetch.Response, e *check.Error) error {
-	if res.Status >= http.StatusMultipleChoices && !res.Repeated {
+	if fetch.Declines(res.Status) && !res.Repeated {
 		return fetch.Refused(e)
 	}
 	return e

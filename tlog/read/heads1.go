@@ -31,8 +31,7 @@ func treeOf(origin string) string {
 }
 
 // Heads implements Reader: the active tree first, then the others in the order
-// in which the log names them. A tree that is remembered with entries must be
-// among them.
+// in which the log names them. A tree that is remembered must be among them.
 func (l *V1) Heads(ctx context.Context) ([]*Head, error) {
 	data, err := l.ask(ctx, "log", nil, "information about itself")
 	if err != nil {
@@ -71,8 +70,9 @@ func (l *V1) Heads(ctx context.Context) ([]*Head, error) {
 	return heads, nil
 }
 
-// complete checks that every tree that is remembered with entries is named, as the
-// active one or as one of those before it: a log can't take entries back (LG-2).
+// complete checks that every tree that is remembered, which is one with entries, is
+// named, as the active one or as one of those before it: a log can't take entries back
+// (LG-2).
 func (l *V1) complete(ctx context.Context, heads []*Head) error {
 	if l.c.Memory == nil {
 		return nil
@@ -88,7 +88,6 @@ func (l *V1) complete(ctx context.Context, heads []*Head) error {
 		}
 		now, err := ofTree(heads, seen.Origin)
 		switch {
-		case last.Size == 0:
 		case err != nil:
 			return l.dropped(seen, last, heads)
 		case now.Origin != seen.Origin: // judge looks for the name of now

@@ -1,6 +1,7 @@
 package read
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -409,6 +410,31 @@ func TestLG2_DroppedTree(t *testing.T) {
 	}
 	if _, err := v.v1(m).Heads(t.Context()); rule(err) != "LG-2" {
 		t.Errorf("the new tree is gone: got %v", err)
+	}
+}
+
+// The evidence has all trees that are named, and a tree without entries may go.
+func TestLG2_DroppedTreeAmongOthers(t *testing.T) {
+	v, m := newWorld(t), must(OpenMemory(t.TempDir()))
+	empty := v.Log1.Name + " - 55\n0\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n"
+	empty += "\n" + v.Log1.Line(empty)
+	v.fault = rewrite("/log", func(s string) string {
+		return strings.Replace(s, `"inactiveShards":[]`, `"inactiveShards":[{"treeSize":0,"rootHash":"`+
+			fmt.Sprintf("%x", sha256.Sum256(nil))+`","treeID":"55","signedTreeHead":`+mustJSON(empty)+`}]`, 1)
+	})
+	if heads, err := v.v1(m).Heads(t.Context()); err != nil || len(heads) != 2 {
+		t.Fatalf("an empty tree: got %+v, %v", heads, err)
+	}
+	v.fault, v.older = nil, true
+	if _, err := v.v1(m).Heads(t.Context()); err != nil {
+		t.Errorf("the empty tree is gone: got %v", err)
+	}
+	v.Log1.Origin = v.Log1.Name + " - 77"
+	if _, err := v.v1(m).Heads(t.Context()); rule(err) != "LG-2" {
+		t.Errorf("a tree with entries is gone: got %v", err)
+	}
+	if e := kept(t, m); len(e) != 1 || len(e[0].Named) != 1 || !strings.Contains(e[0].Named[0], "\n1000\n") {
+		t.Errorf("got evidence %+v, want it with the older tree", e)
 	}
 }
 

@@ -49,7 +49,7 @@ func (w *Watcher) begin(ctx context.Context, log *ctlog.Log, most int64) (ctlog.
 	}
 	h, err := log.Head(ctx)
 	if err == nil && h.Size > most {
-		err = tooMany(h.Size, most)
+		err = tooMany(h.Size, most, "choose a date to begin at")
 	}
 	return ctlog.Point{}, err
 }

@@ -245,7 +245,7 @@ func (p *pass1) report(e *read.Entry) bool {
 func (p *pass1) read(ctx context.Context) error {
 	most := cmp.Or(p.w.MaxScan, maxScan)
 	if n := p.behind(); n > most && p.fresh && p.w.From == 0 && p.w.Since.IsZero() {
-		return tooMany(n, most)
+		return tooMany(n, most, fmt.Sprintf("choose where to begin: at a date, or at an index (the log is at %d)", n))
 	}
 	p.settle()
 	if !p.at.Read {
@@ -320,7 +320,6 @@ func left(n, most int64) error {
 
 // tooMany is the error of a first pass over so many entries that one pass can't
 // read them.
-func tooMany(n, most int64) error {
-	return check.Refuse("LM-3", check.Limit, "log has %d entries to look at, and one pass reads %d at most", n, most).
-		WithNext(fmt.Sprintf("choose where to begin: at a date, or at an index (the log is at %d)", n))
+func tooMany(n, most int64, next string) error {
+	return check.Refuse("LM-3", check.Limit, "log has %d entries to look at, and one pass reads %d at most", n, most).WithNext(next)
 }

@@ -108,11 +108,21 @@ func TestFindingsBesideErrors(t *testing.T) {
 	one, two := v.sign(1, aliceMail, "one"), v.sign(1, aliceMail, "two")
 	ghost := strings.Repeat("0", 64)
 	v.ids = []string{ghost, leafID(one)}
+	behind := func(want bool) { // if reading took over, it would begin there
+		t.Helper()
+		for tree, n := range w.State.doc.First[hex.EncodeToString(v.root.Logs[0].ID)].Trees {
+			if (n > 0) != want {
+				t.Errorf("tree %s: %d entries are behind the pass, want any: %v", tree, n, want)
+			}
+		}
+	}
 	w.pass("an entry that is not there", list(one), check.Server, check.Server) // for each name
+	behind(false)
 	v.ids = append(v.ids, leafID(two))
 	w.pass("another one", list(two), check.Server, check.Server)
 	v.ids = v.ids[1:]
 	w.pass("nothing new", nil)
+	behind(true)
 	// A finding that the loop did not take is not delivered.
 	three := v.sign(1, aliceMail, "three")
 	v.ids = append(v.ids, leafID(three))
@@ -166,6 +176,13 @@ func TestLM3_HitsOfManyPasses(t *testing.T) {
 	later.Since = time.Time{}
 	later.pass("later: second", nil, check.Limit)
 	later.pass("later: third", nil)
+	several := v.watched(aliceMail, "carol@example.com") // the index names all for both
+	several.MaxHits = 2
+	v.fetched()
+	several.pass("two names", list(all[:2]...), check.Limit)
+	if n := v.fetched(); n != 2 {
+		t.Errorf("two names: fetched %d entries, want 2", n)
+	}
 	six := v.watched(aliceMail)
 	six.From = all[3].Entries[0].LogIndex
 	six.pass("from an index", list(all[3:]...))

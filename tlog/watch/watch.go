@@ -29,7 +29,7 @@ import (
 // maxScan bounds how many entries of a log of the first generation, or
 // certificates, one pass reads if Watcher.MaxScan does not: at ten for one question,
 // an hour or more. The rest is left to the next passes, and an error of check
-// incomplete says so.
+// limit says so.
 const maxScan = 100_000 // entries that one pass of a watch reads
 
 // A Watcher looks for names. It is not for concurrent use.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto"
+	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -310,22 +312,34 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// A log of certificates with one entry, for alice.
+// A log of certificates with one entry, for alice, or with the same one twice.
 type certificates struct {
-	w    *sigtest.World
-	leaf []byte
+	w     *sigtest.World
+	leaf  []byte
+	twice bool
 }
 
 func (c *certificates) Do(_ context.Context, r fetch.Request) (*fetch.Response, error) {
 	out := map[string]any{"entries": []any{map[string]any{"leaf_input": c.leaf}}}
 	if strings.HasSuffix(r.Path, "get-sth") {
-		root := sigtest.LeafHash(c.leaf)
-		message := append(append(append([]byte{0, 1}, make([]byte, 8)...), 0, 0, 0, 0, 0, 0, 0, 1), root...)
+		size, root := byte(1), sigtest.LeafHash(c.leaf)
+		if c.twice {
+			both := sha256.Sum256(slices.Concat([]byte{1}, root, root))
+			size, root = 2, both[:]
+		}
+		message := append(append(append([]byte{0, 1}, make([]byte, 8)...), 0, 0, 0, 0, 0, 0, 0, size), root...)
 		sig := sigtest.SignMessage(c.w.CT.Key, crypto.SHA256, message)
-		out = map[string]any{"tree_size": 1, "timestamp": 0, "sha256_root_hash": root, "tree_head_signature": append([]byte{4, 3, 0, byte(len(sig))}, sig...)}
+		out = map[string]any{"tree_size": size, "timestamp": 0, "sha256_root_hash": root, "tree_head_signature": append([]byte{4, 3, 0, byte(len(sig))}, sig...)}
 	}
 	if strings.Contains(r.Path, "get-entry-and-proof") {
-		out = map[string]any{"leaf_input": c.leaf, "audit_path": []any{}}
+		path := [][]byte{}
+		if c.twice {
+			path = append(path, sigtest.LeafHash(c.leaf))
+		}
+		out = map[string]any{"leaf_input": c.leaf, "audit_path": path}
+	}
+	if strings.Contains(r.Path, "get-sth-consistency") {
+		out = map[string]any{"consistency": [][]byte{sigtest.LeafHash(c.leaf)}}
 	}
 	if !strings.HasPrefix(r.Path, "/ct/v1/") {
 		return &fetch.Response{Status: 404}, nil
@@ -333,12 +347,45 @@ func (c *certificates) Do(_ context.Context, r fetch.Request) (*fetch.Response, 
 	return &fetch.Response{Status: 200, Body: must(json.Marshal(out))}, nil
 }
 
-func TestCertificates(t *testing.T) {
-	v := newWorld(t)
+func (v *world) certificates(twice bool) Source {
 	cert := v.Leaf(v.CA, sigtest.Alice(), v.SignerKey().Public(), v.Clock.Now(), []*sigtest.CT{v.CT}, sigtest.LeafEdits{})
 	leaf := append(make([]byte, 12), 0, byte(len(cert)>>8), byte(len(cert)))
 	leaf = append(append(leaf, cert...), 0, 0)
-	source := Source{CT: ctlog.New(&v.root.CTLogs[0], &certificates{v.World, leaf}, ctlog.Config{})}
+	return Source{CT: ctlog.New(&v.root.CTLogs[0], &certificates{v.World, leaf, twice}, ctlog.Config{})}
+}
+
+// A look that leaves certificates for the next one says so.
+func TestLM3_CertificatesOfManyPasses(t *testing.T) {
+	v := newWorld(t)
+	source := v.certificates(true)
+	w := &Watcher{Names: []Name{{Subject: aliceMail}}, State: NewState(), MaxScan: 1, Since: time.Unix(0, 0)}
+	for i, want := range []struct {
+		found int
+		check check.Check
+	}{{1, check.Limit}, {1, ""}, {0, ""}} {
+		found, of := 0, check.Check("")
+		for _, err := range w.Pass(t.Context(), source) {
+			if err != nil {
+				of = check.Of(err)
+				continue
+			}
+			found++
+		}
+		if found != want.found || of != want.check {
+			t.Errorf("pass %d: got %d certificates and check %q, want %d and %q", i, found, of, want.found, want.check)
+		}
+	}
+	w.State, w.Since = nil, time.Time{}
+	for _, err := range w.Pass(t.Context(), source) { // log watch takes no index with certificates
+		if refused, ok := err.(*check.Error); !ok || refused.Check != check.Limit || !strings.Contains(refused.Next, "date") || strings.Contains(refused.Next, "index") {
+			t.Errorf("nowhere to begin: got %v, want that a date is asked for", err)
+		}
+	}
+}
+
+func TestCertificates(t *testing.T) {
+	v := newWorld(t)
+	source := v.certificates(false)
 	path := filepath.Join(t.TempDir(), "state")
 	known := Known{}
 	pass := func(name string, w *Watcher, want int) {
