@@ -53,7 +53,7 @@ func (c *Client) Bundles(ctx context.Context, a Artifact, limit int) iter.Seq2[F
 		}
 		l := &listing{ctx: ctx, a: a, left: limit, limit: limit, seen: map[announced]bool{}, yield: yield}
 		for _, place := range []func() bool{l.api, l.fallback, l.signatures, l.attestations} {
-			if !place() || ctx.Err() != nil {
+			if !place() || l.ended() {
 				return
 			}
 		}
@@ -199,10 +199,19 @@ func (l *listing) each(where string, n int, read func(i int) (*Found, error)) bo
 				return false
 			}
 		}
-		if l.ctx.Err() != nil {
+		if l.ended() {
 			return false
 		}
 	}
+	return true
+}
+
+// ended says so of a walk that was told to stop: what was not looked at is no silence.
+func (l *listing) ended() bool {
+	if l.ctx.Err() == nil {
+		return false
+	}
+	l.yield(Found{}, &check.Error{Check: check.Net, Rule: "OC-3", Field: l.a.extras.String(), Err: context.Cause(l.ctx)})
 	return true
 }
 

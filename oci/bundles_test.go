@@ -2,6 +2,7 @@ package oci
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
@@ -449,6 +450,41 @@ func TestOC8_ListedWithAnotherSize(t *testing.T) {
 			}
 		}
 	}
+}
+
+// OC-3: a walk that is told to stop between two places has not found that there is nothing.
+func TestOC3_StoppedIsNoSilence(t *testing.T) {
+	for _, stop := range []bool{true, false} {
+		c, h := newClient(t), newHost(t)
+		pushImage(t, c, h, "app", "1", "x")
+		a := resolved(t, c, h.name+"/app:1")
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		a.extras = stopping{a.extras, func() {
+			if stop {
+				cancel()
+			}
+		}}
+		var last error
+		n := 0
+		for _, err := range c.Bundles(ctx, a, 10) {
+			n, last = n+1, err
+		}
+		if stop && (n != 1 || check.Of(last) != check.Net) || !stop && n != 0 {
+			t.Errorf("stopped %v: got %d, the last %v", stop, n, last)
+		}
+	}
+}
+
+// stopping is a source after whose listing something is done.
+type stopping struct {
+	source
+	then func()
+}
+
+func (s stopping) referrers(context.Context, string, func(descriptor) bool) error {
+	s.then()
+	return errMissing
 }
 
 func TestBP7_Chains(t *testing.T) {
