@@ -195,7 +195,6 @@ func TestOC9_LayoutsThatCannotBeAddedTo(t *testing.T) {
 	filled := func(size int) func(*content) {
 		return func(c *content) {
 			c.Annotations = map[string]string{"x": ""}
-			c.MediaType, c.SchemaVersion = typeIndex, 2
 			c.Annotations["x"] = strings.Repeat("x", size-len(must(writeDocument(*c, typeIndex))(t).raw))
 		}
 	}

@@ -162,17 +162,17 @@ func (s Selection) picks(b Branch) bool {
 }
 
 // Cleanable returns what Clean would remove: what belongs to the image itself, not to
-// its children, at most MaxReferrers of one listing. What a listing names and is no
-// referrer goes with any selection.
-func (c *Client) Cleanable(ctx context.Context, a Artifact, what Selection) ([]Branch, error) {
-	var list []Branch
+// its children. What a listing names and is no referrer goes with any selection. more
+// says that a listing is longer than what is read of it: there may be more to remove.
+func (c *Client) Cleanable(ctx context.Context, a Artifact, what Selection) (list []Branch, more bool, err error) {
 	g := &graph{alone: true, visit: func(_ context.Context, n node) error {
 		if b := branchOf(n); b.Of == a.Digest && what.picks(b) {
 			list = append(list, b)
 		}
 		return nil
 	}}
-	return list, g.walk(ctx, a)
+	err = g.walk(ctx, a)
+	return list, g.more, err
 }
 
 // Clean removes what Cleanable returned, and returns what is removed. A listing at

@@ -217,6 +217,11 @@ func oneLine(f oci.Found) ([]byte, error) {
 	return b.Current().Marshal()
 }
 
+// notRead says of a listing of referrers that it is longer than what was looked at.
+func notRead(so, next string) error {
+	return check.Refuse("OC-8", check.Limit, "listing of referrers is longer than what is read of it: %s", so).WithNext(next)
+}
+
 func newImageClean(e *env, done *outcome) *cobra.Command {
 	var what oci.Selection
 	var yes bool
@@ -233,9 +238,12 @@ func newImageClean(e *env, done *outcome) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		list, err := c.Cleanable(ctx, a, what)
+		list, more, err := c.Cleanable(ctx, a, what)
 		if err != nil {
 			return err
+		}
+		if len(list) == 0 && more {
+			return notRead("nothing of it is to be removed", "remove what is not wanted by the means of the registry")
 		}
 		if len(list) == 0 {
 			output.say(e, "nothing to remove")
@@ -260,14 +268,14 @@ func newImageClean(e *env, done *outcome) *cobra.Command {
 			}
 		}
 		removed, err := c.Clean(ctx, a, list)
+		if err == nil && more {
+			err = notRead("there may be more to remove", "run the same command again")
+		}
 		if output.json {
 			return errors.Join(err, output.printTree(e.stdout, removed, func(oci.Branch) []claimJSON { return nil }))
 		}
 		if !output.quiet {
 			fmt.Fprintf(e.stdout, "removed %d of %d\n", len(removed), len(list))
-		}
-		if len(list) >= oci.MaxReferrers {
-			output.say(e, "there may be more; run the same command again")
 		}
 		return err
 	})

@@ -473,4 +473,14 @@ func TestImage_OC8_Flood(t *testing.T) {
 	if stderr := w.fails(check.ExitUndecided, "verify", host+"/app:1", "--from", "google:bob@example.com"); !strings.Contains(stderr, "more than 2000 pages") {
 		t.Error(stderr)
 	}
+	// What is not read may be what is to be removed.
+	clean := []string{"image", "clean", host + "/app:1", "--signatures", "--yes", "--quiet"}
+	for _, next := range []string{"run the same command again", "by the means of the registry"} {
+		if stderr := w.fails(check.ExitUndecided, clean...); !strings.Contains(stderr, next) {
+			t.Errorf("%s: want %q in it", stderr, next)
+		}
+	}
+	endless.Store(0)
+	w.must(clean...)
+	w.fails(check.ExitNotFound, w.verify(host+"/app:1")...)
 }
