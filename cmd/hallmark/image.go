@@ -171,27 +171,34 @@ func newImageDownload(e *env, done *outcome) *cobra.Command {
 }
 
 // download prints the bundles of an image as they come. What can't be read is said and
-// is no bundle; what could not be looked at ends it.
+// is no bundle; what could not be looked at is said too, and fails the command when the
+// others are printed.
 func download(ctx context.Context, e *env, c *oci.Client, a oci.Artifact) error {
-	found, odd, first := 0, remarks{e: e}, error(nil)
+	found, odd, first, open := 0, remarks{e: e}, error(nil), error(nil)
 	defer odd.end()
 	for f, err := range c.Bundles(ctx, a, maxCandidates) {
 		var line []byte
 		if err == nil {
 			line, err = oneLine(f)
 		}
-		if c := check.Of(err); err != nil && (f.Digest == "" || c.Exit() != check.ExitNo && c != check.Limit) {
+		if err != nil && f.Digest == "" {
 			return err
 		}
 		if err != nil {
+			if c := check.Of(err); c.Exit() != check.ExitNo && c != check.Limit {
+				open = cmp.Or(open, err)
+			}
 			first = cmp.Or(first, err)
-			odd.say("%s at the %s can't be written as a bundle: %v", f.Digest, f.Where, err)
+			odd.say("%s at the %s is left out: %v", f.Digest, f.Where, err)
 			continue
 		}
 		found++
 		if _, err := fmt.Fprintf(e.stdout, "%s\n", line); err != nil {
 			return err
 		}
+	}
+	if open != nil {
+		return open
 	}
 	if first != nil && found == 0 {
 		return first
