@@ -250,6 +250,11 @@ func TestOC9_ListedAndNoReferrer(t *testing.T) {
 		t.Errorf("%d problems in the tree, want 2", problems)
 	}
 	list := cleanable(t, c, a, Selection{Attestations: true})
+	h.set(refuse(http.MethodPut, 0))
+	removed, err := c.Clean(t.Context(), a, list)
+	if refused(t, err, check.Net); len(removed) != 0 {
+		t.Errorf("says that %d are removed, which are listed still", len(removed))
+	}
 	h.set(nil)
 	if removed := must(c.Clean(t.Context(), a, list))(t); len(removed) != 2 {
 		t.Errorf("removed %d, want 2", len(removed))

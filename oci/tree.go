@@ -205,13 +205,14 @@ func (c *Client) Clean(ctx context.Context, a Artifact, list []Branch) ([]Branch
 	}
 	if _, err := from.update(ctx, unlisted(a.Digest, gone)); err != nil {
 		failed = errors.Join(failed, stillListed(a.Digest, len(gone), err))
+		removed = slices.DeleteFunc(removed, func(b Branch) bool { return b.Problem != nil }) // they were to be unlisted, no more
 	}
 	return removed, failed
 }
 
 // stillListed says of a listing that could not be corrected what it names.
 func stillListed(subject string, gone int, err error) error {
-	return check.Refuse("OC-9", check.Of(err), "the tag %q still lists %d manifests that are removed: %w", fallbackTag(subject), gone, err).
+	return check.Refuse("OC-9", check.Of(err), "the tag %q still lists %d manifests that are removed or are no referrers: %w", fallbackTag(subject), gone, err).
 		WithNext("run the same command again; it corrects the listing")
 }
 
