@@ -51,9 +51,9 @@ func (c *Client) Bundles(ctx context.Context, a Artifact, limit int) iter.Seq2[F
 			yield(Found{}, check.Refuse("OC-3", check.Internal, "want a resolved image and a limit of at least 1"))
 			return
 		}
-		l := &listing{ctx: ctx, a: a, left: limit, limit: limit, seen: map[string]bool{}, yield: yield}
+		l := &listing{ctx: ctx, a: a, left: limit, limit: limit, seen: map[announced]bool{}, yield: yield}
 		for _, place := range []func() bool{l.api, l.fallback, l.signatures, l.attestations} {
-			if !place() || ctx.Err() != nil {
+			if !place() || l.ended() {
 				return
 			}
 		}
@@ -67,8 +67,15 @@ type listing struct {
 	a     Artifact
 	left  int
 	limit int
-	seen  map[string]bool
+	seen  map[announced]bool
 	yield func(Found, error) bool
+}
+
+// An announced is what a listing says of a manifest. Somebody may list the digest of a
+// signature with another size or type, which must not hide the signature.
+type announced struct {
+	digest, media string
+	size          int64
 }
 
 // isBundleType knows all media types that bundles had.
@@ -136,10 +143,11 @@ type candidate struct {
 // that do not know artifact types list the type of the config, or nothing.
 func (l *listing) add(all []candidate, d descriptor) []candidate {
 	vague := d.ArtifactType == "" || d.ArtifactType == typeEmpty
-	if l.seen[d.Digest] || !isManifestType(d.MediaType) || !vague && !isBundleType(d.ArtifactType) {
+	as := announced{d.Digest, d.MediaType, d.Size}
+	if l.seen[as] || !isManifestType(d.MediaType) || !vague && !isBundleType(d.ArtifactType) {
 		return all
 	}
-	l.seen[d.Digest] = true
+	l.seen[as] = true
 	c := candidate{descriptor: descriptor{MediaType: d.MediaType, Size: d.Size, Digest: d.Digest}, vague: vague}
 	if t, err := time.Parse(time.RFC3339, d.Annotations[noteCreated]); err == nil {
 		c.made = t.Unix()
@@ -191,10 +199,19 @@ func (l *listing) each(where string, n int, read func(i int) (*Found, error)) bo
 				return false
 			}
 		}
-		if l.ctx.Err() != nil {
+		if l.ended() {
 			return false
 		}
 	}
+	return true
+}
+
+// ended says so of a walk that was told to stop: what was not looked at is no silence.
+func (l *listing) ended() bool {
+	if l.ctx.Err() == nil {
+		return false
+	}
+	l.yield(Found{}, &check.Error{Check: check.Net, Rule: "OC-3", Field: l.a.extras.String(), Err: context.Cause(l.ctx)})
 	return true
 }
 

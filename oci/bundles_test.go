@@ -2,6 +2,7 @@ package oci
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
@@ -426,6 +427,66 @@ func TestO15_FallbackTag(t *testing.T) {
 }
 
 // BP-7: a chain in an annotation is certificates and nothing else.
+// OC-8: what lists the digest of a signature as something else hides it from nobody.
+func TestOC8_ListedWithAnotherSize(t *testing.T) {
+	w, c, h := sigtest.New(t), newClient(t), newHost(t)
+	pushImage(t, c, h, "app", "1", "x")
+	a := resolved(t, c, h.name+"/app:1")
+	must(c.Attach(t.Context(), a, Signature{Bundle: signed(t, w, a)}, Referrers))(t)
+	r := c.repository(h.name, "app")
+	good := must(readFallback(t.Context(), r, a.Digest))(t)[0]
+	larger, docker := good, good
+	larger.Size++
+	docker.MediaType = typeDockerManifest
+	for name, lie := range map[string]descriptor{"size": larger, "type": docker, "nothing": good} {
+		for _, all := range []descriptors{{lie, good}, {good, lie}} {
+			push1(t, r, fallbackTag(a.Digest), must(writeDocument(content{Manifests: &all}, typeIndex))(t))
+			wrong := 1
+			if name == "nothing" { // listed twice is read once
+				wrong = 0
+			}
+			if found, errs := collect(t, c, a); len(found) != 1 || len(errs) != wrong {
+				t.Errorf("another %s: found %d, %v, want the signature and %d errors", name, len(found), errs, wrong)
+			}
+		}
+	}
+}
+
+// OC-3: a walk that is told to stop between two places has not found that there is nothing.
+func TestOC3_StoppedIsNoSilence(t *testing.T) {
+	for _, stop := range []bool{true, false} {
+		c, h := newClient(t), newHost(t)
+		pushImage(t, c, h, "app", "1", "x")
+		a := resolved(t, c, h.name+"/app:1")
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		a.extras = stopping{a.extras, func() {
+			if stop {
+				cancel()
+			}
+		}}
+		var last error
+		n := 0
+		for _, err := range c.Bundles(ctx, a, 10) {
+			n, last = n+1, err
+		}
+		if stop && (n != 1 || check.Of(last) != check.Net) || !stop && n != 0 {
+			t.Errorf("stopped %v: got %d, the last %v", stop, n, last)
+		}
+	}
+}
+
+// stopping is a source after whose listing something is done.
+type stopping struct {
+	source
+	then func()
+}
+
+func (s stopping) referrers(context.Context, string, func(descriptor) bool) error {
+	s.then()
+	return errMissing
+}
+
 func TestBP7_Chains(t *testing.T) {
 	block := func(kind string, headers map[string]string, n int) string {
 		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Headers: headers, Bytes: bytes.Repeat([]byte("c"), n)}))

@@ -15,6 +15,7 @@ import (
 const (
 	roomInListing = 8 << 10  // unit: bytes of the listing at a fallback tag
 	roomInTag     = 64 << 10 // unit: bytes of the manifest at an old tag
+	roomInEntries = 1 << 10  // unit: bytes of the index.json of a layout, for each document
 )
 
 // elsewhere is what to do where a registry keeps nothing beside an image.
@@ -41,7 +42,7 @@ func (c *Client) CanAttach(ctx context.Context, to Storage, attestation bool, im
 		return err
 	}
 	if l, ok := into.(*layout); ok {
-		return l.writable()
+		return l.canAttach(ctx, to, attestation, images)
 	}
 	r := into.(*repository)
 	if err := r.canPush(ctx); err != nil {
@@ -109,7 +110,7 @@ func (r *repository) shared(ctx context.Context, to Storage, attestation bool, i
 		wg.Go(func() {
 			defer func() { <-turns }()
 			list[i].tag = tag.name
-			list[i].old, errs[i] = r.withRoom(ctx, tag)
+			list[i].old, errs[i] = withRoom(ctx, r, tag)
 		})
 	}
 	wg.Wait()
@@ -133,25 +134,31 @@ func (r *repository) sharedTags(ctx context.Context, to Storage, attestation boo
 			return nil, err
 		}
 	}
-	suffix := suffixSig
-	if attestation {
-		suffix = suffixAtt
-	}
 	var tags []sharedTag
 	for _, a := range images {
-		if fallback {
-			tags = append(tags, sharedTag{fallbackTag(a.Digest), true, roomInListing})
-		}
-		if to&Tags != 0 {
-			tags = append(tags, sharedTag{fallbackTag(a.Digest) + suffix, false, roomInTag})
-		}
+		tags = append(tags, tagsOf(a, fallback, to&Tags != 0, attestation)...)
 	}
 	return tags, nil
 }
 
+// tagsOf names the documents for one image: the listing, and the old tag.
+func tagsOf(a Artifact, listing, old, attestation bool) (tags []sharedTag) {
+	if listing {
+		tags = append(tags, sharedTag{fallbackTag(a.Digest), true, roomInListing})
+	}
+	suffix := suffixSig
+	if attestation {
+		suffix = suffixAtt
+	}
+	if old {
+		tags = append(tags, sharedTag{fallbackTag(a.Digest) + suffix, false, roomInTag})
+	}
+	return tags
+}
+
 // withRoom reads a document that can be added to; nil if there is none yet.
-func (r *repository) withRoom(ctx context.Context, tag sharedTag) (*document, error) {
-	old, err := r.manifest(ctx, tag.name)
+func withRoom(ctx context.Context, in source, tag sharedTag) (*document, error) {
+	old, err := in.manifest(ctx, tag.name)
 	if errors.Is(err, errMissing) {
 		return nil, nil
 	}
@@ -159,14 +166,23 @@ func (r *repository) withRoom(ctx context.Context, tag sharedTag) (*document, er
 		return nil, err
 	}
 	if old.index() != tag.index {
-		return nil, check.Refuse("OC-5", check.OCI, "%q in %q is of type %q, to which no signature can be added", tag.name, r.String(), old.media).
+		return nil, check.Refuse("OC-5", check.OCI, "%q in %q is of type %q, to which no signature can be added", tag.name, in.String(), old.media).
 			WithNext(elsewhere)
 	}
-	if len(old.raw)+tag.room > MaxManifest {
-		return nil, check.Refuse("OC-8", check.Limit, "%q in %q has %d bytes of at most %d: there is no room for another signature", tag.name, r.String(), len(old.raw), MaxManifest).
-			WithNext("remove what is not wanted with hallmark image clean, or " + elsewhere)
+	return old, roomFor(tag.name, in, len(old.raw), tag.room)
+}
+
+// roomFor refuses a document to which not so much can be added.
+func roomFor(name string, in source, size, room int) error {
+	if size+room <= MaxManifest {
+		return nil
 	}
-	return old, nil
+	next := elsewhere
+	if _, ok := in.(*repository); ok {
+		next = "remove what is not wanted with hallmark image clean, or " + elsewhere
+	}
+	return check.Refuse("OC-8", check.Limit, "%q in %q has %d bytes of at most %d: there is no room for another signature", name, in.String(), size, MaxManifest).
+		WithNext(next)
 }
 
 // canReplace writes a document that is there again, saying the same in other bytes.

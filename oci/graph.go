@@ -35,6 +35,7 @@ type node struct {
 type graph struct {
 	image, extras source
 	alone         bool // only what belongs to the image itself, and of a listing what is read of it
+	more          bool // than what was read of a listing
 	seen          map[string]bool
 	visit         func(ctx context.Context, n node) error
 }
@@ -132,9 +133,11 @@ func (g *graph) referrers(ctx context.Context, n node) error {
 		all = append(all, descriptor{MediaType: d.MediaType, Size: d.Size, Digest: d.Digest, ArtifactType: strictjson.Clip(d.ArtifactType)})
 		return true
 	})
-	if err != nil && !errors.Is(err, errMissing) && (!g.alone || !errors.Is(err, errTooLong)) {
+	long := g.alone && errors.Is(err, errTooLong)
+	if err != nil && !errors.Is(err, errMissing) && !long {
 		return err
 	}
+	g.more = g.more || long
 	if err := g.each(ctx, n, whereListed(g.extras), all); err != nil {
 		return err
 	}

@@ -59,6 +59,40 @@ func (l *layout) writable() error {
 	return nil
 }
 
+// canAttach finds out whether the folder can be written to, and whether the documents
+// that Attach adds to can be read and have room, index.json included.
+func (l *layout) canAttach(ctx context.Context, to Storage, attestation bool, images []Artifact) error {
+	if err := l.writable(); err != nil {
+		return err
+	}
+	room := 0
+	for _, a := range images {
+		for _, tag := range tagsOf(a, to&Referrers != 0, to&Tags != 0, attestation) {
+			if err := l.addable(ctx, a.Digest, tag); err != nil {
+				return err
+			}
+			room += roomInEntries
+		}
+	}
+	return roomFor("index.json", l, len(l.read().index.raw), room)
+}
+
+// addable tries what Attach will make of a document, and writes nothing.
+func (l *layout) addable(ctx context.Context, subject string, tag sharedTag) error {
+	old, err := withRoom(ctx, l, tag)
+	if err != nil || !tag.index {
+		return err
+	}
+	list, err := l.listing(ctx, subject, nil).add(old)
+	if refused, ok := errors.AsType[*check.Error](err); ok && refused.Next == "" {
+		return refused.WithNext(elsewhere)
+	}
+	if err != nil {
+		return err
+	}
+	return roomFor(tag.name, l, len(list.raw), tag.room)
+}
+
 func (l *layout) has(_ context.Context, d descriptor) (bool, error) {
 	r, size, err := l.files.open(blobPath(d.Digest))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -106,7 +140,14 @@ func (l *layout) link(ctx context.Context, subject string, all []descriptor, _ b
 		where[d.Digest] = WhereLayout
 		plain = append(plain, descriptor{MediaType: d.MediaType, Size: d.Size, Digest: d.Digest, ArtifactType: d.ArtifactType})
 	}
-	m := merge{tag: fallbackTag(subject), add: func(old *document) (*document, error) {
+	wrote, err := l.change(ctx, l.listing(ctx, subject, all), func(have []descriptor) []descriptor { return withAll(have, plain) })
+	return where, wrote, err
+}
+
+// listing returns the merge that adds manifests to the listing at the fallback tag,
+// with what was listed in index.json alone.
+func (l *layout) listing(ctx context.Context, subject string, all []descriptor) merge {
+	return merge{tag: fallbackTag(subject), add: func(old *document) (*document, error) {
 		var known []descriptor
 		err := l.referrers(ctx, subject, func(d descriptor) bool {
 			known = append(known, d)
@@ -117,8 +158,6 @@ func (l *layout) link(ctx context.Context, subject string, all []descriptor, _ b
 		}
 		return listed(subject, withAll(known, all)...).add(old)
 	}}
-	wrote, err := l.change(ctx, m, func(have []descriptor) []descriptor { return withAll(have, plain) })
-	return where, wrote, err
 }
 
 // withAll returns a list with what it lacks of more.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -166,6 +167,95 @@ func TestOC9_LayoutsThatAreNotWrittenTo(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused(t, c.CanAttach(t.Context(), Referrers, false, a), check.FS)
+}
+
+// rewritten changes the index.json of a layout.
+func rewritten(t *testing.T, dir string, edit func(*content)) {
+	t.Helper()
+	path := filepath.Join(dir, "index.json")
+	c := must(readDocument(must(os.ReadFile(path))(t), typeIndex))(t).content
+	edit(&c)
+	if err := os.WriteFile(path, must(writeDocument(c, typeIndex))(t).raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// OC-9: a layout to which nothing can be added is refused before there is a signature,
+// and one that is taken takes it.
+func TestOC9_LayoutsThatCannotBeAddedTo(t *testing.T) {
+	var image, child descriptor
+	add := func(d descriptor, tag string) func(*content) {
+		return func(c *content) {
+			if tag != "" {
+				d.Annotations = map[string]string{noteRef: tag}
+			}
+			*c.Manifests = append(*c.Manifests, d)
+		}
+	}
+	filled := func(size int) func(*content) {
+		return func(c *content) {
+			c.Annotations = map[string]string{"x": ""}
+			c.Annotations["x"] = strings.Repeat("x", size-len(must(writeDocument(*c, typeIndex))(t).raw))
+		}
+	}
+	for name, row := range map[string]struct {
+		to   Storage
+		edit func() func(*content)
+		want check.Check
+		text string
+	}{
+		"a manifest that is listed":     {Both, func() func(*content) { return add(child, "") }, "", ""},
+		"a manifest that is not there":  {Referrers, func() func(*content) { d := child; d.Digest = sum([]byte("x")); return add(d, "") }, check.Net, "got none"},
+		"the same under an old tag":     {Tags, func() func(*content) { d := child; d.Digest = sum([]byte("x")); return add(d, "") }, "", ""},
+		"no listing under its tag":      {Referrers, func() func(*content) { return add(child, fallbackTag(image.Digest)) }, check.OCI, "no signature can be added"},
+		"an index under the tag .sig":   {Tags, func() func(*content) { return add(image, fallbackTag(image.Digest)+suffixSig) }, check.OCI, "no signature can be added"},
+		"an index.json with room":       {Both, func() func(*content) { return filled(MaxManifest - 2*roomInEntries) }, "", ""},
+		"an index.json without room":    {Both, func() func(*content) { return filled(MaxManifest - 2*roomInEntries + 1) }, check.Limit, "no room"},
+		"room for one document of both": {Referrers, func() func(*content) { return filled(MaxManifest - 2*roomInEntries + 1) }, "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, c := sigtest.New(t), newClient(t)
+			dir, _ := unpacked(t, c)
+			a := resolved(t, c, "oci:"+dir)
+			image, child = a.descriptor(), must(a.Child(a.Platforms[0]))(t).descriptor()
+			rewritten(t, dir, row.edit())
+			a = resolved(t, c, "oci:"+dir+"@"+a.Digest)
+			err := c.CanAttach(t.Context(), row.to, false, a)
+			if check.Of(err) != row.want || err != nil && !strings.Contains(err.Error(), row.text) {
+				t.Fatalf("got %v, want check %q with %q", err, row.want, row.text)
+			}
+			if err != nil {
+				if next := err.(*check.Error).Next; !strings.HasPrefix(next, elsewhere) {
+					t.Errorf("next step is %q", next)
+				}
+				return
+			}
+			if row.to&Referrers != 0 {
+				must(c.Attach(t.Context(), a, Signature{Bundle: signed(t, w, a)}, Referrers))(t)
+			}
+			if row.to&Tags != 0 {
+				must(c.Attach(t.Context(), a, signatureFor(t, w, a, Tags), Tags))(t)
+			}
+		})
+	}
+}
+
+// The listing that Attach will make of what index.json alone lists must have room too.
+func TestOC9_LayoutListingWithoutRoom(t *testing.T) {
+	for size, want := range map[int]check.Check{MaxManifest / 2: "", MaxManifest - roomInListing: check.Limit} {
+		c := newClient(t)
+		dir, _ := unpacked(t, c)
+		subject := resolved(t, c, "oci:"+dir).descriptor()
+		doc := must(writeDocument(content{Config: &descriptor{MediaType: typeEmpty, Size: 2, Digest: emptyDigest}, Layers: &descriptors{}, Subject: &subject,
+			Annotations: map[string]string{"x": strings.Repeat("x", size)}}, typeManifest))(t)
+		if err := os.WriteFile(filepath.Join(dir, filepath.FromSlash(blobPath(doc.digest))), doc.raw, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		rewritten(t, dir, func(c *content) { *c.Manifests = append(*c.Manifests, doc.descriptor()) })
+		if err := c.CanAttach(t.Context(), Referrers, false, resolved(t, c, "oci:"+dir)); check.Of(err) != want {
+			t.Errorf("%d bytes: got %v, want check %q", size, err, want)
+		}
+	}
 }
 
 // A layout keeps what it says besides.

@@ -96,7 +96,7 @@ func TestOC8_ManyReferrers(t *testing.T) {
 				copied(t, c, a)
 			}
 			h.forget()
-			list := must(c.Cleanable(t.Context(), a, Selection{Signatures: true}))(t)
+			list := cleanable(t, c, a, Selection{Signatures: true})
 			if n := len(h.requests()); n > flood+20 {
 				t.Errorf("%d requests for a list of %d", n, len(list))
 			}
@@ -249,7 +249,12 @@ func TestOC9_ListedAndNoReferrer(t *testing.T) {
 	if problems != 2 {
 		t.Errorf("%d problems in the tree, want 2", problems)
 	}
-	list := must(c.Cleanable(t.Context(), a, Selection{Attestations: true}))(t)
+	list := cleanable(t, c, a, Selection{Attestations: true})
+	h.set(refuse(http.MethodPut, 0))
+	removed, err := c.Clean(t.Context(), a, list)
+	if refused(t, err, check.Net); len(removed) != 0 {
+		t.Errorf("says that %d are removed, which are listed still", len(removed))
+	}
 	h.set(nil)
 	if removed := must(c.Clean(t.Context(), a, list))(t); len(removed) != 2 {
 		t.Errorf("removed %d, want 2", len(removed))

@@ -162,17 +162,17 @@ func (s Selection) picks(b Branch) bool {
 }
 
 // Cleanable returns what Clean would remove: what belongs to the image itself, not to
-// its children, at most MaxReferrers of one listing. What a listing names and is no
-// referrer goes with any selection.
-func (c *Client) Cleanable(ctx context.Context, a Artifact, what Selection) ([]Branch, error) {
-	var list []Branch
+// its children. What a listing names and is no referrer goes with any selection. more
+// says that a listing is longer than what is read of it: there may be more to remove.
+func (c *Client) Cleanable(ctx context.Context, a Artifact, what Selection) (list []Branch, more bool, err error) {
 	g := &graph{alone: true, visit: func(_ context.Context, n node) error {
 		if b := branchOf(n); b.Of == a.Digest && what.picks(b) {
 			list = append(list, b)
 		}
 		return nil
 	}}
-	return list, g.walk(ctx, a)
+	err = g.walk(ctx, a)
+	return list, g.more, err
 }
 
 // Clean removes what Cleanable returned, and returns what is removed. A listing at
@@ -205,13 +205,14 @@ func (c *Client) Clean(ctx context.Context, a Artifact, list []Branch) ([]Branch
 	}
 	if _, err := from.update(ctx, unlisted(a.Digest, gone)); err != nil {
 		failed = errors.Join(failed, stillListed(a.Digest, len(gone), err))
+		removed = slices.DeleteFunc(removed, func(b Branch) bool { return b.Problem != nil }) // they were to be unlisted, no more
 	}
 	return removed, failed
 }
 
 // stillListed says of a listing that could not be corrected what it names.
 func stillListed(subject string, gone int, err error) error {
-	return check.Refuse("OC-9", check.Of(err), "the tag %q still lists %d manifests that are removed: %w", fallbackTag(subject), gone, err).
+	return check.Refuse("OC-9", check.Of(err), "the tag %q still lists %d manifests that are removed or are no referrers: %w", fallbackTag(subject), gone, err).
 		WithNext("run the same command again; it corrects the listing")
 }
 

@@ -202,3 +202,13 @@ func edited(t testing.TB, raw []byte, edit func(map[string]any)) []byte {
 	edit(doc)
 	return must(json.Marshal(doc))(t)
 }
+
+// cleanable lists what Clean would remove of an image whose listings are read whole.
+func cleanable(t testing.TB, c *Client, a Artifact, what Selection) []Branch {
+	t.Helper()
+	list, more, err := c.Cleanable(t.Context(), a, what)
+	if err != nil || more {
+		t.Fatalf("more %v, %v, want a whole list", more, err)
+	}
+	return list
+}

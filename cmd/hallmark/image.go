@@ -171,27 +171,34 @@ func newImageDownload(e *env, done *outcome) *cobra.Command {
 }
 
 // download prints the bundles of an image as they come. What can't be read is said and
-// is no bundle; what could not be looked at ends it.
+// is no bundle; what could not be looked at is said too, and fails the command when the
+// others are printed.
 func download(ctx context.Context, e *env, c *oci.Client, a oci.Artifact) error {
-	found, odd, first := 0, remarks{e: e}, error(nil)
+	found, odd, first, open := 0, remarks{e: e}, error(nil), error(nil)
 	defer odd.end()
 	for f, err := range c.Bundles(ctx, a, maxCandidates) {
 		var line []byte
 		if err == nil {
 			line, err = oneLine(f)
 		}
-		if c := check.Of(err); err != nil && (f.Digest == "" || c.Exit() != check.ExitNo && c != check.Limit) {
+		if err != nil && f.Digest == "" {
 			return err
 		}
 		if err != nil {
+			if c := check.Of(err); c.Exit() != check.ExitNo && c != check.Limit {
+				open = cmp.Or(open, err)
+			}
 			first = cmp.Or(first, err)
-			odd.say("%s at the %s can't be written as a bundle: %v", f.Digest, f.Where, err)
+			odd.say("%s at the %s is left out: %v", f.Digest, f.Where, err)
 			continue
 		}
 		found++
 		if _, err := fmt.Fprintf(e.stdout, "%s\n", line); err != nil {
 			return err
 		}
+	}
+	if open != nil {
+		return open
 	}
 	if first != nil && found == 0 {
 		return first
@@ -217,6 +224,11 @@ func oneLine(f oci.Found) ([]byte, error) {
 	return b.Current().Marshal()
 }
 
+// notRead says of a listing of referrers that it is longer than what was looked at.
+func notRead(so, next string) error {
+	return check.Refuse("OC-8", check.Limit, "listing of referrers is longer than what is read of it: %s", so).WithNext(next)
+}
+
 func newImageClean(e *env, done *outcome) *cobra.Command {
 	var what oci.Selection
 	var yes bool
@@ -233,9 +245,12 @@ func newImageClean(e *env, done *outcome) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		list, err := c.Cleanable(ctx, a, what)
+		list, more, err := c.Cleanable(ctx, a, what)
 		if err != nil {
 			return err
+		}
+		if len(list) == 0 && more {
+			return notRead("nothing of it is to be removed", "remove what is not wanted by the means of the registry")
 		}
 		if len(list) == 0 {
 			output.say(e, "nothing to remove")
@@ -260,14 +275,14 @@ func newImageClean(e *env, done *outcome) *cobra.Command {
 			}
 		}
 		removed, err := c.Clean(ctx, a, list)
+		if err == nil && more {
+			err = notRead("there may be more to remove", "run the same command again")
+		}
 		if output.json {
 			return errors.Join(err, output.printTree(e.stdout, removed, func(oci.Branch) []claimJSON { return nil }))
 		}
 		if !output.quiet {
 			fmt.Fprintf(e.stdout, "removed %d of %d\n", len(removed), len(list))
-		}
-		if len(list) >= oci.MaxReferrers {
-			output.say(e, "there may be more; run the same command again")
 		}
 		return err
 	})

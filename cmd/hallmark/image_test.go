@@ -473,4 +473,61 @@ func TestImage_OC8_Flood(t *testing.T) {
 	if stderr := w.fails(check.ExitUndecided, "verify", host+"/app:1", "--from", "google:bob@example.com"); !strings.Contains(stderr, "more than 2000 pages") {
 		t.Error(stderr)
 	}
+	// What is not read may be what is to be removed.
+	clean := []string{"image", "clean", host + "/app:1", "--signatures", "--yes", "--quiet"}
+	for _, next := range []string{"run the same command again", "by the means of the registry"} {
+		if stderr := w.fails(check.ExitUndecided, clean...); !strings.Contains(stderr, next) {
+			t.Errorf("%s: want %q in it", stderr, next)
+		}
+	}
+	endless.Store(0)
+	w.must(clean...)
+	w.fails(check.ExitNotFound, w.verify(host+"/app:1")...)
+}
+
+// What a listing names and does not exist keeps nobody from the others, and is not
+// passed over in silence.
+func TestImage_ListedAndNotThere(t *testing.T) {
+	w := newImageWorld(t)
+	inner := registry.New(registry.Logger(log.New(io.Discard, "", 0)), registry.WithReferrersSupport(false))
+	var lying atomic.Bool
+	s := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		there := httptest.NewRecorder()
+		inner.ServeHTTP(there, r)
+		body := there.Body.String()
+		if lying.Load() && r.Method == http.MethodGet && there.Code == http.StatusOK && strings.Contains(r.URL.Path, "/manifests/sha256-") {
+			body = strings.Replace(body, `"manifests":[`, fmt.Sprintf(`"manifests":[{"mediaType":%q,"size":1,"digest":"sha256:%064x","annotations":{"org.opencontainers.image.created":"2099-01-01T00:00:00Z"}},`, types.OCIManifestSchema1, 1), 1)
+			there.Header().Del("Docker-Content-Digest")
+			there.Header().Set("Content-Length", fmt.Sprint(len(body)))
+		}
+		for name, values := range there.Header() {
+			rw.Header()[name] = values
+		}
+		rw.WriteHeader(there.Code)
+		_, _ = io.WriteString(rw, body)
+	}))
+	defer s.Close()
+	host := strings.TrimPrefix(s.URL, "http://")
+	pushIndex(t, host+"/app:1", 1)
+	w.must("sign", host+"/app:1", "--yes")
+	for _, lie := range []bool{true, false} {
+		lying.Store(lie)
+		want, says := check.ExitOK, 0
+		if lie {
+			want, says = check.ExitUndecided, 1
+		}
+		status, stdout, stderr := interactive(t, w.World, w.dir, "", "image", "download", host+"/app:1")
+		if status != want || strings.Count(stdout, "\n") != 1 || strings.Count(stderr, "is left out: ") != says {
+			t.Errorf("download: status %d, want %d, and the signature\n%s%s", status, want, stdout, stderr)
+		}
+		for _, args := range [][]string{
+			{"image", "copy", host + "/app:1", newRegistry(t, true) + "/app:1"},
+			{"image", "save", host + "/app:1", "--output", filepath.Join(t.TempDir(), "app.tar")},
+		} {
+			status, _, stderr := interactive(t, w.World, w.dir, "", append(args, "--quiet")...)
+			if status != check.ExitOK || strings.Contains(stderr, "not copied: ") != lie {
+				t.Errorf("%q: status %d, want it said that something is left out: %v\n%s", args[:2], status, lie, stderr)
+			}
+		}
+	}
 }

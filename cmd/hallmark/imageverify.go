@@ -18,7 +18,7 @@ import (
 )
 
 // maxCandidates bounds the signatures that are tried for one image.
-const maxCandidates = 10_000 // unit: candidates in one place; if none of them proves what was asked, more leave the verdict open
+const maxCandidates = 10_000 // unit: candidates beside one image, all places together; if none of them proves what was asked, more leave the verdict open
 
 // imagesAtOnce is how many images are verified at a time: registries, not cores,
 // are waited for.

@@ -60,11 +60,11 @@ func TestRefusals_O21(t *testing.T) {
 func TestPrintTree_O35(t *testing.T) {
 	var b strings.Builder
 	hostile := "x\x1b[2J\u202e\n"
-	branches := []oci.Branch{{Kind: oci.KindImage, Digest: "sha256:1", ArtifactType: hostile, Platform: oci.Platform{OS: hostile, Architecture: hostile}, Tag: hostile}}
+	branches := []oci.Branch{{Kind: oci.KindImage, Digest: "sha256:1", ArtifactType: hostile, Platform: oci.Platform{OS: hostile, Architecture: hostile}, Tag: hostile, Problem: errors.New(hostile)}}
 	if err := writeTree(&b, branches, func(oci.Branch) []claimJSON { return []claimJSON{{Error: hostile}} }); err != nil {
 		t.Fatal(err)
 	}
-	if text := b.String(); strings.ContainsAny(text, "\x1b\u202e") || strings.Count(text, "\n") != 2 || strings.Count(text, `\x1b[2J`)+strings.Count(text, `\u001b[2J`) != 5 {
+	if text := b.String(); strings.ContainsAny(text, "\x1b\u202e") || strings.Count(text, "\n") != 3 || strings.Count(text, `\x1b[2J`)+strings.Count(text, `\u001b[2J`) != 6 {
 		t.Errorf("got %q", text)
 	}
 }
