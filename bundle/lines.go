@@ -47,7 +47,7 @@ func ParseLines(r io.Reader) iter.Seq2[*Bundle, error] {
 }
 
 func parseLine(line []byte) (*Bundle, error) {
-	if len(bytes.TrimLeft(line, " \t\r\n")) == 0 {
+	if len(line) <= MaxSize && len(bytes.TrimLeft(line, " \t\r\n")) == 0 {
 		return nil, &check.Error{Check: check.Parse, Rule: "LM-2", Err: ErrBlank}
 	}
 	return Parse(line)
