@@ -125,6 +125,12 @@ func TestIsDocument(t *testing.T) {
 	if bundle.IsDocument(&counter{r: io.LimitReader(&endless{b: '7'}, 1<<30)}) || bundle.IsDocument(r) || r.n > 64<<10 {
 		t.Errorf("read %d bytes", r.n)
 	}
+	for _, text := range []string{"{\n\"a\":\"", "[\n\"a\",\""} {
+		r := &counter{r: io.MultiReader(strings.NewReader(text), io.LimitReader(&endless{b: 'x'}, 4*bundle.MaxSize))}
+		if !bundle.IsDocument(r) || r.n > 2*bundle.MaxSize {
+			t.Errorf("%q and a long string: read %d bytes, or took it for lines", text, r.n)
+		}
+	}
 }
 
 // FuzzLines: every line gets one answer, the same as alone.

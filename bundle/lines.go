@@ -47,7 +47,7 @@ func ParseLines(r io.Reader) iter.Seq2[*Bundle, error] {
 }
 
 func parseLine(line []byte) (*Bundle, error) {
-	if len(bytes.TrimLeft(line, " \t\r\n")) == 0 {
+	if len(line) <= MaxSize && len(bytes.TrimLeft(line, " \t\r\n")) == 0 {
 		return nil, &check.Error{Check: check.Parse, Rule: "LM-2", Err: ErrBlank}
 	}
 	return Parse(line)
@@ -101,12 +101,13 @@ func (l *lineReader) keep(part []byte) {
 
 // IsDocument reports whether r holds one JSON value that takes several lines, as
 // indented JSON does, and nothing else. Such a file is one document whatever its
-// name says. It reads no further than it must to tell.
+// name says. It reads no further than it must to tell: a value that takes several
+// lines and more than MaxSize bytes is a document too, one that Read refuses.
 func IsDocument(r io.Reader) bool {
 	b := &breaks{r: r}
 	d := jsontext.NewDecoder(b, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	if d.SkipValue() != nil || !b.before(d.InputOffset()) {
-		return false
+	if err := d.SkipValue(); err != nil || !b.before(d.InputOffset()) {
+		return errors.Is(err, errLarge)
 	}
 	_, err := d.ReadToken()
 	return err == io.EOF
@@ -122,11 +123,16 @@ type breaks struct {
 
 const maxFirstLine = 64 << 10 // bytes of the first line of indented JSON
 
+var errLarge = errors.New("is larger than any document")
+
 func (b *breaks) Read(p []byte) (int, error) {
 	if b.first == 0 && b.read > maxFirstLine {
 		return 0, io.ErrUnexpectedEOF
 	}
-	n, err := b.r.Read(p)
+	if b.read > MaxSize {
+		return 0, errLarge
+	}
+	n, err := b.r.Read(p[:min(int64(len(p)), MaxSize+1-b.read)])
 	for i := 0; i < n && b.first == 0; i++ {
 		if b.text && p[i] == '\n' {
 			b.first = b.read + int64(i) + 1

@@ -203,6 +203,8 @@ func TestLM1_LinesAtTheirBounds(t *testing.T) {
 		{"long line and a carriage return", [][]byte{good[:len(good)-1], bytes.Repeat([]byte(" "), bundle.MaxSize-len(good)+1), []byte("\r\n")}, 0, ""},
 		{"longer line", [][]byte{good[:len(good)-1], bytes.Repeat([]byte(" "), bundle.MaxSize-len(good)+2), []byte("\n")}, 3, "limit: x.jsonl:1: is more than 16777216 bytes"},
 		{"text behind a carriage return", [][]byte{good[:len(good)-1], bytes.Repeat([]byte(" "), bundle.MaxSize-len(good)+1), []byte("\rx\n")}, 3, "limit: x.jsonl:1: is more than 16777216 bytes"},
+		{"longer document of several lines", [][]byte{[]byte("{\n\"a\":\""), bytes.Repeat([]byte("x"), 2*bundle.MaxSize)}, 3, "limit: x.jsonl: is larger than 16777216 bytes"},
+		{"longer line of spaces before text", [][]byte{bytes.Repeat([]byte(" "), bundle.MaxSize+2), good}, 3, "limit: x.jsonl:1: is more than 16777216 bytes"},
 		{"longer line before a proof", [][]byte{bytes.Repeat([]byte(" "), bundle.MaxSize+1), []byte("x\n"), good}, 0, "line 1 could not be decided (limit)"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -258,7 +260,7 @@ func measured(t *testing.T) (program []string, used func() int64) {
 // 64 MB of whatever kind take 64 MiB of memory at most, and a page of output.
 func TestLM1_LinesTakeLittleMemory(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("SKIP: measures as Linux does")
+		t.Skip("SKIPPED: measures as Linux does")
 	}
 	program, used := measured(t)
 	w := newLineWorld(t)

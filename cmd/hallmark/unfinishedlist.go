@@ -59,7 +59,12 @@ func verbOf(item rescue.Item) string {
 		return "sign"
 	}
 	b, err := bundle.Parse(data)
-	if err != nil || b.Envelope == nil {
+	switch {
+	case err != nil:
+		return "sign"
+	case b.PublicKey != nil: // sign and attest have certificates
+		return "log upload"
+	case b.Envelope == nil:
 		return "sign"
 	}
 	if s, err := dsse.ParseStatement(b.Envelope.Payload); err != nil || s.PredicateType == oci.SignPredicate {

@@ -10,12 +10,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hallmarksign/hallmark/bundle"
 	"github.com/hallmarksign/hallmark/internal/rescue"
 	"github.com/hallmarksign/hallmark/internal/sigtest"
 )
 
 // leave leaves what runs leave that did not finish: a signature that was sent, a
-// statement that was kept, and a bundle that does not verify.
+// statement and a signature with a key that were kept, and a bundle that does not verify.
 func leave(t *testing.T, s *secretWorld, dir string) {
 	t.Helper()
 	store, err := rescue.Open(dir)
@@ -33,6 +34,18 @@ func leave(t *testing.T, s *secretWorld, dir string) {
 	statement := sigtest.Statement("app", []byte("app"), "https://example.com/t")
 	attested, err := s.w.Attest(statement).Marshal()
 	if err != nil {
+		t.Fatal(err)
+	}
+	uploaded, err := bundle.Parse(s.files["in/app.sigstore.json"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	uploaded.Certificate, uploaded.PublicKey = nil, &bundle.PublicKey{Hint: "key"}
+	made, err := uploaded.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Keep(keyOf("uploaded"), made, true); err != nil {
 		t.Fatal(err)
 	}
 	for verified, data := range map[bool][]byte{true: attested, false: []byte("{}")} {
@@ -70,6 +83,7 @@ func TestUnfinished_IsMentioned(t *testing.T) {
 		for _, want := range []string{
 			"my app: to finish it, run hallmark sign 'my app' again",
 			"sha256:" + keyOf("true") + ": to finish it, run hallmark attest the same file again",
+			"sha256:" + keyOf("uploaded") + ": to finish it, run hallmark log upload the same file again",
 			"sha256:" + keyOf("false") + ": its log entry is public, but its bundle does not verify; it is kept in " + s.vars["HALLMARK_STATE_DIR"],
 		} {
 			if !strings.Contains(stdout, want) {
@@ -78,7 +92,7 @@ func TestUnfinished_IsMentioned(t *testing.T) {
 		}
 		_, stdout, _ = s.run(t, append(args, "--json")...)
 		var out struct{ Unfinished []unfinishedJSON }
-		if err := json.Unmarshal([]byte(stdout), &out); err != nil || len(out.Unfinished) != 3 {
+		if err := json.Unmarshal([]byte(stdout), &out); err != nil || len(out.Unfinished) != 4 {
 			t.Errorf("%q: got %v, %s", args, err, stdout)
 		}
 	}

@@ -294,7 +294,7 @@ func named(artifact string, err error) error {
 		return nil
 	case !ok:
 		return fmt.Errorf("%s: %w", printable(artifact, 256), err)
-	case refused.Check == check.FS:
+	case refused.Check == check.FS, refused.Field == printable(artifact, 256):
 		return err
 	}
 	return refused.At(strings.TrimSuffix(printable(artifact, 256)+": "+refused.Field, ": "))

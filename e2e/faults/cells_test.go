@@ -112,7 +112,7 @@ func key(c cell) bool {
 	switch what {
 	case "sign/log/answer lost", "sign 20 files/timestamp/503", "sign 20 files/log/INT", "sign 20 files/log/KILL",
 		"sign 20 files/log/HUP", "sign 20 files/target/5 are signed already, and their run was killed", "sign/target/folder missing", "sign/target/disk full", "attest/target/read-only folder",
-		"sign/written/folder removed", "sign IMAGE/manifest/refused", "sign/target/three at once", "log upload/log/answer lost":
+		"sign/written/folder removed", "sign/written/the same, and no state folder", "sign IMAGE/manifest/refused", "sign/target/three at once", "log upload/log/answer lost":
 		return true
 	}
 	return false

@@ -122,10 +122,9 @@ func meanwhileFaults() []fault {
 			r.must(os.RemoveAll(r.path(out)))
 			r.after(func() { r.must(os.MkdirAll(r.path(out), 0o755)); r.fillOutputs() })
 		})},
-		{name: "another, read-only folder mounted", begin: mountedOver},
+		{name: "another, read-only folder mounted", begin: func(r *trial) { mountedOver(r, func() {}) }},
 		{name: "the same, and no state folder", begin: func(r *trial) {
-			mountedOver(r)
-			asFile(r, filepath.Join(r.dir, "state"))
+			mountedOver(r, func() { asFile(r, filepath.Join(r.dir, "state")) })
 		}},
 		{name: "disk full", begin: func(r *trial) {
 			r.mount(r.path(out), "size=2m")
@@ -147,7 +146,8 @@ func meanwhileFaults() []fault {
 	return all
 }
 
-func mountedOver(r *trial) {
+// mountedOver hides the folder of outputs when the log is asked, and does more then.
+func mountedOver(r *trial, more func()) {
 	if !canMount() {
 		r.skip("no file system can be mounted here")
 	}
@@ -155,6 +155,7 @@ func mountedOver(r *trial) {
 		over := r.path(out)
 		r.must(syscall.Mount("tmpfs", over, "tmpfs", syscall.MS_RDONLY, "size=64k"))
 		r.after(func() { r.must(syscall.Unmount(over, syscall.MNT_DETACH)) })
+		more()
 	})(r)
 }
 
