@@ -90,7 +90,7 @@ func (r *signRun) unattached(t *target, serialised []byte, kept string, err erro
 		": the signature was made and is kept; nothing will be logged twice"
 	if kept == "" {
 		printBundle(r.e, serialised)
-		next = "the signature is public, and its bundle is printed above: save it in a file, then " + r.pushCommand(t, "FILE")
+		next = "save the bundle that is printed above in a FILE, and run " + r.pushCommand(t, "FILE") + "; the signature is public already"
 	}
 	if _, ok := errors.AsType[*check.Error](err); !ok {
 		err = &check.Error{Check: check.OCI, Err: err}

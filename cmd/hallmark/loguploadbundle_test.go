@@ -69,7 +69,7 @@ func TestLogUpload_PlaceTakenMeanwhile(t *testing.T) {
 			next.ServeHTTP(rw, r)
 		})
 		stderr := w.fails(check.ExitUndecided, args...)
-		if n := len(w.kept("*.sigstore.json")); n != 1 || !strings.Contains(stderr, "the signature is public, and its bundle is kept in") {
+		if n := len(w.kept("*.sigstore.json")); n != 1 || !strings.Contains(stderr, "puts the bundle, which is kept in") {
 			t.Errorf("%d bundles are kept, want 1\n%s", n, stderr)
 		}
 		if data, err := os.ReadFile(output); err != nil || string(data) != "mine" {
@@ -99,7 +99,7 @@ func TestLogUpload_BundleIsPrinted(t *testing.T) {
 		next.ServeHTTP(rw, r)
 	})
 	stderr := w.fails(check.ExitUndecided, args...)
-	if !strings.Contains(stderr, "its bundle is printed above") {
+	if !strings.Contains(stderr, "the bundle that is printed above") {
 		t.Errorf("got %s", stderr)
 	}
 	line, _, _ := strings.Cut(stderr[max(strings.Index(stderr, "{"), 0):], "\n")

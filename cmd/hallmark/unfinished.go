@@ -143,11 +143,11 @@ func keepBundle(e *env, store *rescue.Store, key, output string, serialised []by
 	path, err := keepIn(store, key, serialised, true)
 	if err != nil {
 		printBundle(e, serialised)
-		return false, public(reason, "the signature is public; its bundle is printed above, because it could not be kept either ("+
-			printable(err.Error(), 512)+"): save it as "+quoted(output))
+		return false, public(reason, "save the bundle that is printed above as "+quoted(output)+
+			", for it could not be kept ("+printable(err.Error(), 512)+"); the signature is public already")
 	}
-	return true, public(reason, "the signature is public, and its bundle is kept in "+quoted(path)+
-		": run the same command again to put it in its place")
+	return true, public(reason, "run the same command again: it puts the bundle, which is kept in "+quoted(path)+
+		", in its place; the signature is public already")
 }
 
 // keepUnverified keeps what there is of a bundle that is no proof, and says where.
@@ -337,7 +337,7 @@ func (r *signRun) finished(ctx context.Context, signer *sign.Signer, t *target, 
 	_, unknown := errors.AsType[*sign.SentError](res.Err)
 	late := errors.Is(res.Err, sign.ErrNotLogged) && !unknown
 	if !late && (res.Unverified == nil || res.Unfinished) {
-		return nil, public(res.Err, "an earlier run has signed this, and its log entry may be public: run the same command again when the log answers")
+		return nil, public(res.Err, "run the same command again when the log answers: an earlier run has signed this, and its log entry may be public")
 	}
 	if res.Unverified != nil { // what is public of it is worth nothing
 		if _, err := r.keeper.store.Keep(t.key(), res.Unverified, false); err != nil {

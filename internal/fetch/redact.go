@@ -78,7 +78,9 @@ func SecretIn(text string) string {
 func beginsToken(s string) bool {
 	head, _, _ := strings.Cut(s, ".")
 	plain, err := base64.RawURLEncoding.DecodeString(head[:min(len(head), 16)/4*4])
-	return err == nil && !slices.ContainsFunc(plain, func(b byte) bool { return b < ' ' || b > '~' })
+	return err == nil && !slices.ContainsFunc(plain, func(b byte) bool {
+		return b > '~' || b < ' ' && b != '\t' && b != '\n' && b != '\r'
+	})
 }
 
 func redactUserinfo(text string) string {

@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"encoding/base64"
 	"strconv"
 	"strings"
 	"testing"
@@ -52,20 +53,21 @@ const token = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl"
 // M1: what looks like a secret is hidden, also when it was cut, quoted or escaped.
 func TestM1_FormsOfSecrets(t *testing.T) {
 	for in, want := range map[string]string{
-		"a " + token + " b":                          "a [redacted] b",
-		"x=" + token:                                 "x=[redacted]",
-		token[:30]:                                   "[redacted]",
-		token[len("eyJhbGciOiJFUzI1NiJ9."):]:         "[redacted]",
-		"https://u:p@ss@h/x":                         "https://[redacted]@h/x",
-		"docker://u:p@h/app@sha256:12":               "docker://[redacted]@h/app@sha256:12",
-		"docker://u:p@app@sha256:12":                 "docker://[redacted]@app@sha256:12",
-		"https://token@h and https://u:p@h":          "https://[redacted]@h and https://[redacted]@h",
-		`open "` + someKey + `": no`:                 `open "[redacted]": no`,
-		"open " + someKey + ": no":                   "open [redacted]: no",
-		strconv.Quote(someKey) + ": no":              `"[redacted]": no`,
-		strconv.Quote(someKey[:40]) + ": no":         `"[redacted]": no`,
-		someKey[:40] + "… and more":                  "[redacted]… and more",
-		"-----BEGIN PUBLIC KEY-----\nMFkw\n-----END": "-----BEGIN PUBLIC KEY-----\nMFkw\n-----END",
+		"a " + token + " b":                  "a [redacted] b",
+		"x=" + token:                         "x=[redacted]",
+		token[:30]:                           "[redacted]",
+		token[len("eyJhbGciOiJFUzI1NiJ9."):]: "[redacted]",
+		"https://u:p@ss@h/x":                 "https://[redacted]@h/x",
+		"docker://u:p@h/app@sha256:12":       "docker://[redacted]@h/app@sha256:12",
+		"docker://u:p@app@sha256:12":         "docker://[redacted]@app@sha256:12",
+		"x " + base64.RawURLEncoding.EncodeToString([]byte("{\"a\":\n\t1}")) + ".e30.c2ln": "x [redacted]",
+		"https://token@h and https://u:p@h":                                                "https://[redacted]@h and https://[redacted]@h",
+		`open "` + someKey + `": no`:                                                       `open "[redacted]": no`,
+		"open " + someKey + ": no":                                                         "open [redacted]: no",
+		strconv.Quote(someKey) + ": no":                                                    `"[redacted]": no`,
+		strconv.Quote(someKey[:40]) + ": no":                                               `"[redacted]": no`,
+		someKey[:40] + "… and more":                                                        "[redacted]… and more",
+		"-----BEGIN PUBLIC KEY-----\nMFkw\n-----END":                                       "-----BEGIN PUBLIC KEY-----\nMFkw\n-----END",
 	} {
 		if got := Redact(in); got != want {
 			t.Errorf("%q: got %q, want %q", in, got, want)
